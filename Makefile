@@ -107,3 +107,109 @@ unit: $(UNIT) $(SIM)
 .PHONY: clean
 clean:
 	rm -rf $(B)
+
+# ---- what a machine needs ----
+
+.PHONY: deps-build deps-test
+deps-build:
+	@deploy/install-packages.sh build docs
+deps-test:
+	@deploy/install-packages.sh build docs test
+
+# A sub-make, so that what was just installed is seen by pkg-config.
+.PHONY: demo check bench
+demo: deps-build
+	$(MAKE) all
+	TALLY_BUILD=$(B) $(PY) deploy/demo/demo.py
+
+check: deps-test
+	$(MAKE) check-plain check-sanitized
+
+bench: deps-test
+	$(MAKE) all bench-tools
+	TALLY_BUILD=$(B) $(PY) tests/bench/bench.py
+
+# ---- tests: `make check` is all of it but the fuzzers' minutes; its parts can be called alone ----
+
+SEEDS ?= 50
+PYTEST = $(PY) -m pytest -q -p no:cacheprovider -n 2
+
+.PHONY: check-plain check-sanitized
+check-plain: all unit
+	TALLY_BUILD=$(B) TALLY_SEEDS=$(SEEDS) $(PYTEST) tests/system
+
+check-sanitized:
+	$(MAKE) B=$(B)/asan SAN=address,undefined OPT=-O1 all unit
+	TALLY_BUILD=$(B)/asan TALLY_SEEDS=3 $(PYTEST) tests/system -m "not slow"
+	$(MAKE) B=$(B)/tsan SAN=thread OPT=-O1 all unit
+	TALLY_BUILD=$(B)/tsan TALLY_SEEDS=3 $(PYTEST) tests/system -m threads
+
+# ---- fuzzing: tests/fuzz/NAME.c → build/fuzz/tests/fuzz/NAME, its corpus beside it ----
+
+FUZZ = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+FUZZ_SECONDS ?= 60
+
+.PHONY: fuzz fuzz-build
+fuzz:
+	$(MAKE) B=$(B)/fuzz SAN=fuzzer-no-link,address,undefined OPT=-O1 fuzz-build
+	@printf '%s\n' $(FUZZ) | xargs -P 2 -I{} tests/fuzz/run.sh $(B)/fuzz/tests/fuzz/{} $(FUZZ_SECONDS)
+
+fuzz-build: $(FUZZ:%=$(B)/tests/fuzz/%)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(LIB)
+	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+
+# ---- bench ----
+
+.PHONY: bench-tools
+bench-tools: $(BENCH)
+
+# ---- lint: walls, sizes, looks, and two readers of C ----
+
+LINT_C = $(shell git ls-files -co --exclude-standard '*.c')
+LINT_H = $(shell git ls-files -co --exclude-standard '*.h')
+
+.PHONY: lint lint-walls lint-format lint-tidy lint-cppcheck
+lint: lint-walls lint-format lint-cppcheck lint-tidy
+
+lint-walls:
+	$(PY) tests/lint/walls.py
+lint-format:
+	clang-format --dry-run -Werror $(LINT_C) $(LINT_H)
+lint-cppcheck: $(GEN_H)
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr -j 2 \
+		--suppressions-list=tests/lint/cppcheck.txt -D_GNU_SOURCE -I. -I$(B)/gen $(filter-out tests/%,$(LINT_C))
+lint-tidy: $(GEN_H)
+	printf '%s\n' $(filter-out tests/%,$(LINT_C)) | xargs -P 2 -n 8 sh -c 'clang-tidy --quiet "$$@" -- $(filter-out -W%,$(CFLAGS)) 2>/dev/null' lint
+
+# ---- installation ----
+
+DESTDIR ?=
+PREFIX ?= /usr
+MAN = $(patsubst deploy/man/%.scd,$(B)/man/%,$(wildcard deploy/man/*.scd))
+
+.PHONY: man install
+man: $(MAN)
+$(B)/man/%: deploy/man/%.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@
+
+install: all man
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/systemd/system \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/tally
+	install -m 755 $(B)/tallyctl $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(B)/tally-collector $(B)/tally-aggregator $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 deploy/systemd/*.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	install -m 644 $(filter %.1,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 644 README.md NEWS.md LICENSE deploy/examples/*.conf $(DESTDIR)$(PREFIX)/share/doc/tally/
+
+.PHONY: help
+help:
+	@echo "make            build the daemons and tallyctl into $(B)/"
+	@echo "make demo       a city with sixteen districts on this machine, from nothing to the figures"
+	@echo "make check      every test, plain and under the sanitizers"
+	@echo "make unit       the unit and simulation tests alone"
+	@echo "make fuzz       every fuzzer for FUZZ_SECONDS (60) each"
+	@echo "make lint       walls, sizes, format, clang-tidy, cppcheck"
+	@echo "make bench      measures the road against raw LMDB; writes $(B)/bench.tsv"
+	@echo "make install    into DESTDIR and PREFIX (/usr)"
