@@ -1,5 +1,5 @@
-/* A growing buffer of bytes. Errors are sticky: after memory or the limit ran out, every call is a no-op and `failed`
- * stands; look once at the end. One owner. */
+/* A growing buffer of bytes. Errors are sticky: after memory or the limit ran out, every call is a
+ * no-op and `failed` stands; look once at the end. One owner. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
@@ -9,18 +9,20 @@ struct buf {
 	char *p;      /* always followed by a NUL once anything was put */
 	size_t n;     /* bytes in use */
 	size_t room;  /* bytes held */
-	size_t limit; /* most that it may hold; 0: none */
+	size_t limit; /* most that n may become; 0: none */
 	bool failed;
 };
 
-/* {0} is a valid empty buffer. */
+/* {0} is a valid empty buffer. Frees; the limit stays, and it may be used again. */
 void buf_deinit(struct buf *b);
+/* Empty and without failure, the memory kept. */
 void buf_reset(struct buf *b);
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_text(struct buf *b, struct text t);
 void buf_str(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Room for `n` more bytes, to be filled by the caller, who then adds to b->n; NULL when it failed. */
+/* Room for `n` more bytes, to be filled by the caller, who then adds what he filled (at most n) to
+ * b->n; NULL when it failed. A NUL stands behind the n bytes. */
 void *buf_room(struct buf *b, size_t n);
 static inline struct text buf_as_text(const struct buf *b)
 {

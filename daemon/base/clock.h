@@ -18,4 +18,11 @@ void random_bytes(void *out, size_t n);
 /* Evenly below `n`, n > 0. Not for keys. */
 uint64_t random_below(uint64_t n);
 
+/* For tests: from hold to release both clocks stand where they were put, and chance is a sequence
+ * that the seed fixes. */
+void clock_hold(uint64_t mono_us, uint64_t wall_ms);
+void clock_release(void);
+void random_hold(uint64_t seed);
+void random_release(void);
+
 #endif

@@ -1,9 +1,14 @@
-/* Log: lines on standard error, `<3>room: words` with systemd's level prefix. Never a personal value: a row is named by
- * file and line, a person by pid. Any thread. */
+/* Log: lines on standard error, `<3>room: words` with systemd's level prefix. Never a personal
+ * value: a row is named by file and line, a person by pid. Any thread. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
+enum log_level {
+	LOG_LEVEL_ERROR = 3,
+	LOG_LEVEL_WARNING = 4,
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7
+};
 
 void log_set_level(enum log_level most);
 void log_line(enum log_level level, const char *room, const char *format, ...)
