@@ -1,0 +1,319 @@
+/* Opening, appending to one's own ledger, and taking in another's.
+ *
+ * Normal path. append: read the head, pack the entry behind it, hash, store, move the head. Every
+ * LEDGER_SEAL_ENTRIES entries or LEDGER_SEAL_BYTES bytes, and once more before each commit, the
+ * head is sealed: one signature serves all entries of a commit. accept: compare what overlaps by
+ * the hash of its last entry (it stands for all before it), store the rest as it came, and the
+ * batch's signature as the seal of its last position.
+ *
+ * The head lives in its table and nowhere else: jobs may run twice and transactions may be given
+ * up, so a running head in memory could be ahead of the truth. Reading and writing the row costs a
+ * fraction of what hashing the entry costs.
+ *
+ * Failures. An own ledger that does not fit its head row or its signer is not opened: new entries
+ * would fork it. accept writes nothing when the batch does not fit, and its verdict is not sticky:
+ * the job may go on. Everything else is sticky in the transaction. The rows are drawn in rows.c. */
+#include "daemon/ledger/ledger.h"
+
+#include <stdlib.h>
+
+#include "daemon/base/log.h"
+#include "daemon/ledger/rows.h"
+#include "proto/entry.pb-c.h"
+
+#define OPEN_DEADLINE_MS 30000
+
+struct ledger {
+	struct store *store;
+	const struct sign_key *key;
+	uint32_t own;
+	bool own_last; /* no ledger of a greater origin stands here: own keys are the tables'
+			  greatest */
+	uint8_t value[HASH_BYTES + LEDGER_ENTRY_MAX]; /* the row being built; writer thread */
+};
+
+/* ---- appending ---- */
+
+static void seal(struct store_txn *t, struct ledger *l, struct row_head *h)
+{
+	uint8_t signature[SIGN_BYTES];
+	sign_position(signature, l->key, SIGN_SEAL, l->own, h->h.position, h->h.head);
+	row_seal_put(t, l->own, h, signature, l->own_last);
+}
+
+/* Every commit that made the own ledger longer ends with a seal. */
+static void before_commit(struct store_txn *t, void *arg)
+{
+	struct ledger *l = arg;
+	struct row_head h;
+	int err = row_head_get(t, l->own, &h);
+	if (err == ERR_DAMAGED)
+		store_fail(t, err);
+	if (err || h.sealed == h.h.position)
+		return;
+	seal(t, l, &h);
+	row_head_put(t, l->own, &h);
+}
+
+static ProtobufCBinaryData binary(struct text t)
+{
+	return (ProtobufCBinaryData){ t.n, (uint8_t *)t.p };
+}
+
+/* Packs the entry after h into l->value, with its hash in front. Bytes of the entry, 0: too long.
+ */
+static size_t entry_pack(struct ledger *l, const struct row_head *h, const struct entry_draft *d)
+{
+	Tally__Entry e = TALLY__ENTRY__INIT;
+	e.prev = (ProtobufCBinaryData){ HASH_BYTES, (uint8_t *)h->h.head };
+	e.position = h->h.position + 1;
+	e.origin = l->own;
+	e.kind = d->kind;
+	e.has_at_ms = d->at_ms != 0;
+	e.at_ms = d->at_ms;
+	e.has_author = d->author.n > 0;
+	e.author = binary(d->author);
+	e.has_register_ = d->reg.n > 0;
+	e.register_ = binary(d->reg);
+	e.has_body = d->body.n > 0;
+	e.body = binary(d->body);
+	e.has_key = d->key.n > 0;
+	e.key = binary(d->key);
+	e.has_reason = d->reason.n > 0;
+	e.reason = binary(d->reason);
+	size_t n = tally__entry__get_packed_size(&e);
+	if (n > LEDGER_ENTRY_MAX)
+		return 0;
+	tally__entry__pack(&e, l->value + HASH_BYTES);
+	hash_entry(l->value, (struct text){ (const char *)l->value + HASH_BYTES, n });
+	return n;
+}
+
+uint64_t ledger_append(struct store_txn *t, struct ledger *l, const struct entry_draft *draft)
+{
+	struct row_head h;
+	int err = row_head_get(t, l->own, &h);
+	size_t n = err && err != ERR_NOTFOUND ? 0 : entry_pack(l, &h, draft);
+	if (n == 0) {
+		store_fail(t, err && err != ERR_NOTFOUND ? err : ERR_LIMIT);
+		return 0;
+	}
+	uint8_t at[ROW_KEY_BYTES];
+	struct text key = row_key(at, l->own, h.h.position + 1);
+	struct text value = { (const char *)l->value, HASH_BYTES + n };
+	if (l->own_last)
+		store_append(t, LEDGER_ENTRY, key, value);
+	else
+		store_put(t, LEDGER_ENTRY, key, value);
+	h.h.position++;
+	memcpy(h.h.head, l->value, HASH_BYTES);
+	h.h.bytes += n;
+	if (h.h.position - h.sealed >= LEDGER_SEAL_ENTRIES ||
+		h.h.bytes - h.sealed_bytes >= LEDGER_SEAL_BYTES)
+		seal(t, l, &h);
+	row_head_put(t, l->own, &h);
+	return store_txn_err(t) ? 0 : h.h.position;
+}
+
+/* ---- taking in ---- */
+
+/* Does the batch fit what stands? 0, or ERR_GAP, ERR_FORK, ERR_DAMAGED. */
+static int accept_fits(struct store_txn *t, const struct row_head *h, const struct ledger_batch *b)
+{
+	uint8_t stands[HASH_BYTES];
+	if (b->first > h->h.position + 1)
+		return ERR_GAP;
+	/* A head row that lost its entry would call an honest child's ledger a fork. */
+	int err = ledger_hash_at(t, b->origin, h->h.position, stands);
+	if (err == ERR_NOTFOUND || (err == 0 && memcmp(stands, h->h.head, HASH_BYTES) != 0))
+		err = ERR_DAMAGED;
+	if (err)
+		return err;
+	if (b->first == h->h.position + 1)
+		return memcmp(b->prev, h->h.head, HASH_BYTES) == 0 ? 0 : ERR_FORK;
+	if (b->last < h->h.position) {
+		err = ledger_hash_at(t, b->origin, b->last, stands);
+		if (err)
+			return err == ERR_NOTFOUND ? ERR_DAMAGED : err;
+		return memcmp(stands, b->hashes[b->n - 1], HASH_BYTES) == 0 ? 0 : ERR_FORK;
+	}
+	return memcmp(stands, b->hashes[h->h.position - b->first], HASH_BYTES) == 0 ? 0 : ERR_FORK;
+}
+
+int ledger_accept(struct store_txn *t, struct ledger *l, const struct ledger_batch *b)
+{
+	struct row_head h;
+	if (b->origin == l->own)
+		return ERR_DENIED;
+	int err = row_head_get(t, b->origin, &h);
+	if (err == 0 || err == ERR_NOTFOUND)
+		err = accept_fits(t, &h, b);
+	if (err || b->last <= h.h.position)
+		return err;
+	if (b->origin > l->own)
+		l->own_last = false;
+	for (size_t i = (size_t)(h.h.position + 1 - b->first); i < b->n; i++) {
+		uint8_t at[ROW_KEY_BYTES];
+		struct text e = b->entries[i];
+		uint8_t *room = store_put_room(
+			t, LEDGER_ENTRY, row_key(at, b->origin, b->first + i), HASH_BYTES + e.n);
+		if (!room)
+			return store_txn_err(t);
+		memcpy(room, b->hashes[i], HASH_BYTES);
+		memcpy(room + HASH_BYTES, e.p, e.n);
+		h.h.bytes += e.n;
+	}
+	h.h.position = b->last;
+	memcpy(h.h.head, b->head, HASH_BYTES);
+	row_seal_put(t, b->origin, &h, b->signature, false);
+	row_head_put(t, b->origin, &h);
+	return store_txn_err(t);
+}
+
+/* ---- opening ---- */
+
+static int genesis_job(struct store_txn *t, void *arg)
+{
+	struct ledger *l = arg;
+	Tally__Genesis genesis = TALLY__GENESIS__INIT;
+	uint8_t body[2 + SIGN_PUBLIC_BYTES];
+	genesis.signer = (ProtobufCBinaryData){ SIGN_PUBLIC_BYTES, (uint8_t *)l->key->public_key };
+	struct text packed = { (const char *)body, tally__genesis__pack(&genesis, body) };
+	struct entry_draft d = { .kind = TALLY__ENTRY_KIND__GENESIS, .body = packed };
+	return ledger_append(t, l, &d) == 1 ? 0 : store_txn_err(t);
+}
+
+static int own_signer_check(struct store_txn *t, const struct ledger *l, struct errmsg *m)
+{
+	struct text bytes;
+	struct entry_view e;
+	int err = ledger_get(t, l->own, 1, &bytes);
+	if (err || entry_unpack(&e, bytes, NULL) != 0) {
+		errmsg_set(m,
+			"ledger %u: its first entry is damaged; restore the store from a backup",
+			l->own);
+		return err && err != ERR_NOTFOUND ? err : ERR_DAMAGED;
+	}
+	const uint8_t *signer = genesis_signer(e.body);
+	if (!signer || memcmp(signer, l->key->public_key, SIGN_PUBLIC_BYTES) != 0) {
+		errmsg_set(m,
+			"ledger %u is signed by another key than sign.key; put the key back that "
+			"it began with",
+			l->own);
+		return ERR_SIGNER;
+	}
+	return 0;
+}
+
+/* Is the own ledger one that may be written on? *empty: it has no entry yet. */
+static int own_check(struct store_txn *t, struct ledger *l, bool *empty, struct errmsg *m)
+{
+	struct row_head h;
+	uint8_t hash[HASH_BYTES], at[ROW_KEY_BYTES];
+	struct text key, value;
+	uint64_t position;
+	struct store_cursor *c = store_cursor_open(t, LEDGER_HEAD);
+	if (c && store_before(c, (struct text){ NULL, 0 }, &key, &value))
+		l->own_last = key.n == 4 && get_u32((const uint8_t *)key.p) <= l->own;
+	store_cursor_close(c);
+	int err = row_head_get(t, l->own, &h);
+	*empty = err == ERR_NOTFOUND;
+	if (err && err != ERR_NOTFOUND) {
+		errmsg_set(m, "ledger %u: its head is damaged; restore the store from a backup",
+			l->own);
+		return err;
+	}
+	err = ledger_hash_at(t, l->own, h.h.position, hash);
+	bool fits = err == 0 && memcmp(hash, h.h.head, HASH_BYTES) == 0 && h.sealed == h.h.position;
+	c = store_cursor_open(t, LEDGER_ENTRY);
+	if (c && store_seek(c, row_key(at, l->own, h.h.position + 1), &key, &value))
+		fits = fits && !row_key_get(key, l->own, &position);
+	store_cursor_close(c);
+	if (store_txn_err(t))
+		return store_txn_err(t);
+	if (!fits) {
+		errmsg_set(m,
+			"ledger %u: its head at position %llu does not fit its entries; restore "
+			"the store from a backup",
+			l->own, (unsigned long long)h.h.position);
+		return ERR_DAMAGED;
+	}
+	return *empty ? 0 : own_signer_check(t, l, m);
+}
+
+static int own_open(struct ledger *l, struct errmsg *m)
+{
+	struct store_txn *t;
+	bool empty = false;
+	int err = store_read_begin(l->store, &t, OPEN_DEADLINE_MS);
+	if (err == 0) {
+		err = own_check(t, l, &empty, m);
+		store_read_end(t);
+	}
+	if (err == 0 && empty)
+		err = store_write(l->store, genesis_job, l, 0);
+	return err;
+}
+
+int ledger_open(struct ledger **out, const char *dir, const struct sign_key *key, uint32_t own,
+	const struct store_conf *extra, struct errmsg *m)
+{
+	static const char *const ours[LEDGER_TABLES] = { LEDGER_TABLE_NAMES };
+	const char *tables[STORE_TABLES_MAX];
+	struct store_conf conf = *extra;
+	*out = NULL;
+	if (extra->n_tables > STORE_TABLES_MAX - LEDGER_TABLES) {
+		errmsg_set(m, "%s: more tables than a store can have", dir);
+		return ERR_LIMIT;
+	}
+	memcpy(tables, ours, sizeof ours);
+	if (extra->n_tables)
+		memcpy(tables + LEDGER_TABLES, extra->tables, extra->n_tables * sizeof *tables);
+	struct ledger *l = calloc(1, sizeof *l);
+	if (!l) {
+		errmsg_set(m, "%s: out of memory", dir);
+		return ERR_NOMEM;
+	}
+	l->key = key;
+	l->own = own;
+	l->own_last = true;
+	conf.dir = dir;
+	conf.tables = tables;
+	conf.n_tables = LEDGER_TABLES + extra->n_tables;
+	conf.before_commit = before_commit;
+	conf.arg = l;
+	int err = store_open(&l->store, &conf, m);
+	if (err)
+		goto freed;
+	m->text[0] = 0;
+	err = own_open(l, m);
+	if (err)
+		goto closed;
+	*out = l;
+	return 0;
+closed:
+	if (m->text[0] == 0)
+		errmsg_set(m, "%s: ledger %u: %s", dir, own, err_words(err));
+	store_close(l->store);
+freed:
+	free(l);
+	return err;
+}
+
+void ledger_close(struct ledger *l)
+{
+	if (!l)
+		return;
+	store_close(l->store);
+	free(l);
+}
+
+struct store *ledger_store(struct ledger *l)
+{
+	return l->store;
+}
+
+uint32_t ledger_own(const struct ledger *l)
+{
+	return l->own;
+}

@@ -1,0 +1,46 @@
+/* The rows of a ledger's tables as bytes: keys, values, and reading them back with care. Inside the
+ * room only. */
+#ifndef LEDGER_ROWS_H
+#define LEDGER_ROWS_H
+
+#include "daemon/ledger/ledger.h"
+
+/* Key of entries and seals. `out` is what the text points to. */
+#define ROW_KEY_BYTES 12
+struct text row_key(uint8_t out[ROW_KEY_BYTES], uint32_t origin, uint64_t position);
+/* Is `key` one of `origin`? Its position then. */
+bool row_key_get(struct text key, uint32_t origin, uint64_t *position);
+
+/* The state of one ledger: where it ends, and where its last seal stands. */
+struct row_head {
+	struct ledger_head h;
+	uint64_t sealed;       /* position of the last seal; 0: none */
+	uint64_t sealed_bytes; /* bytes of all entries up to there */
+};
+/* 0; ERR_NOTFOUND (then zeroed); ERR_DAMAGED; or the sticky error. */
+int row_head_get(struct store_txn *t, uint32_t origin, struct row_head *out);
+void row_head_put(struct store_txn *t, uint32_t origin, const struct row_head *h);
+
+/* A seal: the signature, and the bytes of all entries up to it (so that a batch's size is known
+ * before it is read). */
+struct row_seal {
+	uint8_t signature[SIGN_BYTES];
+	uint64_t bytes;
+};
+#define ROW_SEAL_BYTES (SIGN_BYTES + 8)
+/* Seals h's position: writes the seal and moves h->sealed; h itself is not stored. `last`: the key
+ * is the table's greatest. */
+void row_seal_put(struct store_txn *t, uint32_t origin, struct row_head *h,
+	const uint8_t signature[SIGN_BYTES], bool last);
+/* 0, or ERR_DAMAGED. */
+int row_seal_get(struct text value, struct row_seal *out);
+
+/* A stored entry: checks the bytes by their hash, and that they are of this origin and position.
+ * hash (may be NULL) points into value. 0 or ERR_DAMAGED. */
+int row_entry_get(struct text value, uint32_t origin, uint64_t position, struct entry_view *e,
+	struct text *bytes, const uint8_t **hash);
+
+/* The signer that a GENESIS's body names; NULL when it is none. */
+const uint8_t *genesis_signer(struct text body);
+
+#endif
