@@ -16,7 +16,7 @@ struct arena {
 	ProtobufCAllocator pb;      /* for protobuf_c unpack; free does nothing */
 };
 
-/* No allocation. */
+/* No allocation. `a` stays where it is until arena_deinit(): its allocator points to it. */
 void arena_init(struct arena *a, size_t budget);
 /* Gives everything back. `a` may be inited again. */
 void arena_deinit(struct arena *a);

@@ -1,5 +1,6 @@
-/* Validations of identity numbers, credit codes and certificate numbers (validation.md of the design; GB 11643,
- * GB 32100, GB 11714, ICAO 9303). Pure functions on normalised or raw input; each normalises for itself. */
+/* Validations of identity numbers, credit codes and certificate numbers (validation.md of the
+ * design; GB 11643, GB 32100, GB 11714, ICAO 9303). Pure functions on normalised or raw input; each
+ * normalises for itself. */
 #ifndef PROTO_CHECK_H
 #define PROTO_CHECK_H
 
@@ -7,24 +8,28 @@
 
 enum verdict { VERDICT_OK, VERDICT_SOFT, VERDICT_HARD };
 
-/* Spaces off (also U+3000), full-width letters and digits to half-width; `upper` for identity and credit codes.
- * Into out (size bytes); returns the text, or {NULL,0} when it does not fit. */
+/* Spaces off (also U+3000), full-width letters and digits to half-width; `upper` for identity and
+ * credit codes. Into out (size bytes); returns the text, or {NULL,0} when it does not fit. */
 struct text normalise(struct text in, bool upper, char *out, size_t size);
 
-#define DOC_NUMBER_MAX 40
+/* Bytes: 40 characters of any script (type 990). */
+#define DOC_NUMBER_MAX 160
 /* Document number by type ("111", "553", "516", "511", "414", "990"). The canonical form goes to
  * out[DOC_NUMBER_MAX + 1] and *canonical; sex and birth_year where the number tells, else 0.
  * `today` yyyymmdd. On SOFT or HARD *code is the fault's code. */
-enum verdict doc_check(struct text type, struct text number, int today, char *out, struct text *canonical, enum sex *sex,
-	int *birth_year, const char **code);
+enum verdict doc_check(struct text type, struct text number, int today, char *out,
+	struct text *canonical, enum sex *sex, int *birth_year, const char **code);
 
 /* Unified social credit code; canonical (18 bytes) to out[19]. */
 enum verdict uscc_check(struct text in, char *out, struct text *canonical, const char **code);
 
-/* Certificate number by kind; the inner agreement is checked against issue year, level and province where given
- * (year 0, level {NULL,0}: not compared). Canonical to out[64]. Adds its faults on `field`. */
-struct text certificate_check(struct text kind, struct text number, int issued_year, struct text level, char *out,
-	const struct field *field, struct faults *f);
+/* Bytes: 40 characters of any script (special, newskill, foreign). */
+#define CERTIFICATE_NUMBER_MAX 160
+/* Certificate number by kind (patterns: rules.tsv); the inner agreement is checked against issue
+ * year, level and province where given (year 0, level {NULL,0}: not compared). Canonical to
+ * out[CERTIFICATE_NUMBER_MAX + 1]; {NULL,0} with a hard fault. Adds its faults on `field`. */
+struct text certificate_check(struct text kind, struct text number, int issued_year,
+	struct text level, char *out, const struct field *field, struct faults *f);
 
 /* yyyymmdd of a real calendar date written in any of the accepted forms; 0 when it is none. */
 int date_parse(struct text in);
