@@ -28,8 +28,10 @@ PROTOS = $(wildcard proto/*.proto)
 GEN = $(PROTOS:proto/%.proto=$(B)/gen/proto/%.pb-c.c) $(B)/gen/proto/tables.c
 GEN_H = $(PROTOS:proto/%.proto=$(B)/gen/proto/%.pb-c.h)
 
+FORMS = $(B)/gen/aggregator/forms.c
+
 SRC = $(foreach r,$(ROOMS),$(call room_src,$(r)))
-OBJ = $(SRC:%.c=$(B)/%.o) $(GEN:%.c=%.o)
+OBJ = $(SRC:%.c=$(B)/%.o) $(GEN:%.c=%.o) $(FORMS:%.c=%.o)
 LIB = $(B)/libtally.a
 BIN = $(B)/tally-collector $(B)/tally-aggregator $(B)/tallyctl
 
@@ -50,6 +52,11 @@ TABLES = proto/registers.tsv proto/rules.tsv proto/faults.tsv proto/codes.tsv pr
 $(B)/gen/proto/tables.c: proto/embed.awk $(TABLES)
 	@mkdir -p $(@D)
 	awk -f proto/embed.awk $(TABLES) > $@.new && mv $@.new $@
+
+FORM_FILES = $(wildcard aggregator/forms/*.form)
+$(FORMS): aggregator/embed_forms.awk $(FORM_FILES)
+	@mkdir -p $(@D)
+	awk -f aggregator/embed_forms.awk $(FORM_FILES) > $@.new && mv $@.new $@
 
 # ---- objects ----
 
@@ -85,7 +92,7 @@ NEEDS_ctl = $(NEEDS_api) daemon/ctl daemon/conf daemon/ledger daemon/store daemo
 NEEDS_run = $(NEEDS_link) daemon/conf daemon/api daemon/run
 NEEDS_collector = $(NEEDS_run) collector
 NEEDS_aggregator = $(NEEDS_run) aggregator
-needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o)
+needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o) $(if $(filter aggregator,$(1)),$(FORMS:%.c=%.o))
 room_of = $(firstword $(subst _, ,$(notdir $(1))))
 
 define test_rule
