@@ -1,0 +1,312 @@
+/* The reader over libcsv.
+ *
+ * Normal path: sniff the first bytes → (a decoder to UTF-8 would stand here) → libcsv, which knows
+ * quotes and commas and calls on_cell and on_row_end → a row of cells in `text`, one after another,
+ * each followed by a NUL:
+ *
+ *     text:  | cell 0 | 0 | cell 1 | 0 | … | cell n-1 | 0 |        cut[i].at, cut[i].n say where
+ *
+ * so that one pass over it judges the UTF-8 of all cells, and no sequence can reach from one into
+ * the next.
+ *
+ * What libcsv lacks is done around it:
+ * - Lines. CSV_REPALL_NL makes it report every unquoted CR and LF; those inside quotes are counted
+ * in the cells, and only while there are quotes in what is fed.
+ * - A bound. Its buffer may grow to CSV_CELL_MAX; when realloc says no, libcsv stops before the
+ * next byte. The buffer is then emptied, the cell marked as too long and the parser goes on: a cell
+ * of any length costs 64 KiB.
+ * - An unclosed quote. It swallows what follows. At the end of the file CSV_STRICT_FINI tells; when
+ * another quote closes it by chance, the cell is too long and spans lines, or the row has the wrong
+ * number of cells: that is for the caller, who knows the number (csv_row.lines).
+ *
+ * libcsv is not asked to be strict: there is no way on after a strict error, and quotes inside
+ * unquoted cells are read as they stand, as spreadsheets do. */
+#include "collector/csv_reader.h"
+
+#include <csv.h>
+#include <stdlib.h>
+
+struct cut {
+	uint32_t at, n;
+};
+
+struct csv_reader {
+	struct csv_parser parser;
+	bool (*on_row)(void *arg, const struct csv_row *row);
+	void *arg;
+	const char *error;
+	bool stopped;
+	bool sniffed;
+	unsigned char head[4];
+	size_t n_head;
+
+	uint64_t line; /* the line on which the parser stands */
+	bool after_cr; /* the last thing seen was a CR that ended a row: a LF belongs to it */
+	bool quotes;   /* there was a quote in this piece, or a cell is open over its edge */
+	bool nuls;     /* a NUL was seen somewhere in the file */
+
+	bool dropping;	 /* the cell is too long: its beginning is in `beginning` */
+	bool dropped_cr; /* the dropped piece ended with a CR */
+	char beginning[CSV_CELL_BEGINNING_MAX];
+	uint64_t cell_line;
+	uint64_t quote_line; /* where a quote began that was never closed; 0: none */
+
+	uint64_t row_line;
+	size_t n_cells;
+	unsigned flaws;
+	size_t flawed;
+	char *text;
+	size_t n_text, room;
+	struct cut cuts[CSV_CELLS_MAX];
+	struct text cells[CSV_CELLS_MAX];
+};
+
+/* libcsv gives realloc no argument of ours: the bound is the same for all. */
+static void *bounded_realloc(void *p, size_t n)
+{
+	return n > CSV_CELL_MAX ? NULL : realloc(p, n);
+}
+
+/* Line ends inside a quoted cell. `*cr` carries a CR over the edge of two pieces of one cell. */
+static uint64_t count_lines(const char *p, size_t n, bool *cr)
+{
+	uint64_t lines = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '\r' || (p[i] == '\n' && !*cr))
+			lines++;
+		*cr = p[i] == '\r';
+	}
+	return lines;
+}
+
+/* Without the last character, when it has several bytes: it may be cut. */
+static size_t whole_chars(const char *p, size_t n)
+{
+	while (n && ((unsigned char)p[n - 1] & 0xc0) == 0x80)
+		n--;
+	return n && (unsigned char)p[n - 1] >= 0xc0 ? n - 1 : n;
+}
+
+static void flaw(struct csv_reader *r, unsigned which)
+{
+	if (!(r->flaws & (CSV_TOO_LONG | CSV_NOT_UTF8 | CSV_NUL)))
+		r->flawed = r->n_cells;
+	r->flaws |= which;
+}
+
+/* A cell's bytes behind those of the row so far; false over the row's limit. */
+static bool keep(struct csv_reader *r, const void *p, size_t n)
+{
+	if (r->n_text + n + 1 > r->room) {
+		size_t room = r->room ? r->room : 1024;
+		char *grown;
+
+		if (r->n_text + n + 1 > CSV_ROW_MAX)
+			return false;
+		while (room < r->n_text + n + 1)
+			room *= 2;
+		grown = realloc(r->text, room);
+		if (!grown)
+			return false;
+		r->text = grown;
+		r->room = room;
+	}
+	memcpy(r->text + r->n_text, p, n);
+	r->cuts[r->n_cells] = (struct cut){ (uint32_t)r->n_text, (uint32_t)n };
+	r->n_text += n;
+	r->text[r->n_text++] = 0;
+	return true;
+}
+
+static void on_cell(void *p, size_t n, void *arg)
+{
+	struct csv_reader *r = arg;
+	uint64_t began = r->line;
+	bool cr = r->dropped_cr;
+	size_t stub = r->dropping && n ? 1 : 0;
+
+	r->after_cr = false;
+	if (r->quotes && n > stub)
+		r->line += count_lines((const char *)p + stub, n - stub, &cr);
+	if (r->dropping) {
+		began = r->cell_line;
+		flaw(r, r->line > began ? CSV_TOO_LONG | CSV_QUOTE : CSV_TOO_LONG);
+		if (r->line > began && !r->quote_line)
+			r->quote_line = began;
+		p = r->beginning;
+		n = whole_chars(r->beginning, sizeof r->beginning);
+		r->dropping = r->dropped_cr = false;
+	}
+	if (r->n_cells == 0)
+		r->row_line = began;
+	if (r->nuls && n && memchr(p, 0, n))
+		flaw(r, CSV_NUL);
+	if (r->n_cells < CSV_CELLS_MAX && !keep(r, p, n)) {
+		flaw(r, CSV_TOO_LONG);
+		r->cuts[r->n_cells] = (struct cut){ 0, 0 };
+	}
+	r->cell_line = began;
+	r->n_cells++;
+}
+
+static void give_row(struct csv_reader *r)
+{
+	size_t kept = r->n_cells < CSV_CELLS_MAX ? r->n_cells : CSV_CELLS_MAX;
+	struct csv_row row = { .line = r->row_line,
+		.lines = r->line - r->row_line + 1,
+		.n_cells = r->n_cells,
+		.cells = r->cells };
+
+	for (size_t i = 0; i < kept; i++)
+		r->cells[i] = (struct text){ r->text + r->cuts[i].at, r->cuts[i].n };
+	if (!text_utf8_ok((struct text){ r->text, r->n_text })) {
+		size_t i = 0;
+
+		while (i < kept && text_utf8_ok(r->cells[i]))
+			i++;
+		if (!(r->flaws & (CSV_TOO_LONG | CSV_NUL)))
+			r->flawed = i;
+		r->flaws |= CSV_NOT_UTF8;
+	}
+	row.flaws = r->flaws;
+	row.flawed = r->flaws & ~(unsigned)CSV_QUOTE ? r->flawed : r->n_cells;
+	if (r->quote_line)
+		row.line = r->quote_line;
+	if (!r->stopped && !r->on_row(r->arg, &row))
+		r->stopped = true;
+}
+
+static void on_row_end(int c, void *arg)
+{
+	struct csv_reader *r = arg;
+
+	if (r->n_cells)
+		give_row(r);
+	r->n_cells = r->n_text = 0;
+	r->flaws = 0;
+	r->quote_line = 0;
+	if (c == '\r' || (c == '\n' && !r->after_cr))
+		r->line++;
+	r->after_cr = c == '\r';
+}
+
+struct csv_reader *csv_reader_open(bool (*on_row)(void *arg, const struct csv_row *row), void *arg)
+{
+	struct csv_reader *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return NULL;
+	if (csv_init(&r->parser, CSV_REPALL_NL)) {
+		free(r);
+		return NULL;
+	}
+	csv_set_realloc_func(&r->parser, bounded_realloc);
+	csv_set_blk_size(&r->parser, 2048);
+	r->on_row = on_row;
+	r->arg = arg;
+	r->line = 1;
+	return r;
+}
+
+void csv_reader_close(struct csv_reader *r)
+{
+	if (!r)
+		return;
+	csv_free(&r->parser);
+	free(r->text);
+	free(r);
+}
+
+/* The buffer is full: the cell goes on, what is collected of it does not. */
+static bool drop_cell(struct csv_reader *r)
+{
+	size_t stub;
+
+	if (r->parser.entry_size <= sizeof r->beginning) {
+		r->error = "out of memory while reading the file";
+		return false;
+	}
+	if (!r->dropping) {
+		r->cell_line = r->line;
+		memcpy(r->beginning, r->parser.entry_buf, sizeof r->beginning);
+	}
+	stub = r->dropping ? 1 : 0;
+	r->line += count_lines((const char *)r->parser.entry_buf + stub, r->parser.entry_pos - stub,
+		&r->dropped_cr);
+	r->dropping = true;
+	/* One byte stays, the stub: when the cell ends with a quote, libcsv takes that quote off
+	 * the buffer's end. */
+	r->parser.spaces = 0;
+	r->parser.entry_pos = 1;
+	r->parser.entry_buf[0] = ' ';
+	return true;
+}
+
+/* UTF-8 without a byte order mark. */
+static bool feed_text(struct csv_reader *r, const char *p, size_t n)
+{
+	if (!r->nuls && memchr(p, 0, n))
+		r->nuls = true;
+	r->quotes = r->parser.quoted || memchr(p, '"', n) != NULL;
+	while (n && !r->stopped) {
+		size_t used = csv_parse(&r->parser, p, n, on_cell, on_row_end, r);
+
+		p += used;
+		n -= used;
+		if (n && !drop_cell(r))
+			return false;
+	}
+	return !r->stopped;
+}
+
+/* What the file is by its first bytes; everything but UTF-8 is named. */
+static bool sniff(struct csv_reader *r)
+{
+	const unsigned char *h = r->head;
+	size_t n = r->n_head, skip = 0;
+
+	r->sniffed = true;
+	if (n >= 3 && h[0] == 0xef && h[1] == 0xbb && h[2] == 0xbf)
+		skip = 3;
+	else if (n >= 2 && ((h[0] == 0xff && h[1] == 0xfe) || (h[0] == 0xfe && h[1] == 0xff)))
+		r->error = "the file is UTF-16 text: save it as CSV in UTF-8";
+	else if (n == 4 && memcmp(h, "PK\3\4", 4) == 0)
+		r->error = "the file is a workbook (XLSX) or an archive: save it as CSV in UTF-8";
+	else if (n == 4 && memcmp(h, "\xd0\xcf\x11\xe0", 4) == 0)
+		r->error = "the file is an old Excel workbook (XLS): save it as CSV in UTF-8";
+	return !r->error && (n == skip || feed_text(r, (const char *)h + skip, n - skip));
+}
+
+bool csv_reader_feed(struct csv_reader *r, const char *p, size_t n)
+{
+	if (r->error || r->stopped)
+		return false;
+	while (!r->sniffed && n) {
+		r->head[r->n_head++] = (unsigned char)*p++;
+		n--;
+		if (r->n_head == sizeof r->head && !sniff(r))
+			return false;
+	}
+	return n == 0 || feed_text(r, p, n);
+}
+
+bool csv_reader_end(struct csv_reader *r)
+{
+	if (r->error || r->stopped || (!r->sniffed && r->n_head && !sniff(r)))
+		return false;
+	r->quotes = true;
+	csv_set_opts(&r->parser, CSV_REPALL_NL | CSV_STRICT | CSV_STRICT_FINI);
+	if (csv_fini(&r->parser, on_cell, on_row_end, r) != 0) {
+		r->flaws |= CSV_QUOTE;
+		r->quote_line = r->dropping ? r->cell_line : r->line;
+		csv_set_opts(&r->parser, CSV_REPALL_NL);
+		(void)csv_fini(&r->parser, on_cell, on_row_end, r);
+	}
+	return !r->stopped;
+}
+
+const char *csv_reader_error(const struct csv_reader *r)
+{
+	return r->error;
+}

@@ -1,0 +1,205 @@
+/* A chunk, inside its transaction, in an order that spares the trees:
+ *
+ *     1 find     for each different key, in the order of keys: what stands in the register view
+ *     2 append   in the order of the file: same bytes as what stands → unchanged, nothing happens;
+ * else ledger_append 3 put      in the order of keys: key → new position, what it replaced → older
+ *     4 persons  in the order of pids: vault_put; also for unchanged records, since a phone is not
+ * in their bodies 5 count
+ *
+ * Two rows with one key in a chunk are taken in the order of the file: the second is compared with
+ * the first. A record that comes again after a retraction is accepted anew.
+ *
+ * When the entry that stands cannot be read (its hash does not fit), it cannot be compared: the row
+ * becomes a new version, and the position is logged. The rest goes on. */
+#include "collector/take.h"
+
+#include <stdlib.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "proto/entry.pb-c.h"
+
+/* ---- on the intake's thread ---- */
+
+static int by_key(const void *a, const void *b, void *arg)
+{
+	const struct item *items = arg;
+	uint16_t x = *(const uint16_t *)a, y = *(const uint16_t *)b;
+	int c = text_cmp(items[x].key, items[y].key);
+
+	return c ? c : (x > y) - (x < y);
+}
+
+void chunk_seal(struct chunk *c)
+{
+	bool in_order = true;
+
+	for (size_t i = 0; i < c->n_items; i++) {
+		c->sorted[i] = (uint16_t)i;
+		in_order =
+			in_order && (i == 0 || text_cmp(c->items[i - 1].key, c->items[i].key) < 0);
+	}
+	if (!in_order)
+		qsort_r(c->sorted, c->n_items, sizeof c->sorted[0], by_key, c->items);
+	for (size_t i = 0; i < c->n_items; i++) {
+		struct item *item = &c->items[c->sorted[i]];
+
+		item->prior = -1;
+		if (!in_order && i > 0 && text_eq(c->items[c->sorted[i - 1]].key, item->key))
+			item->prior = c->sorted[i - 1];
+	}
+	vault_items_sort(c->persons, c->n_persons);
+}
+
+/* ---- inside the transaction ---- */
+
+static void find(struct store_txn *t, struct chunk *c)
+{
+	for (size_t i = 0; i < c->n_items; i++) {
+		struct item *item = &c->items[c->sorted[i]];
+
+		if (item->prior < 0)
+			item->stood = view_get(t, &c->take->view, item->key);
+		else
+			item->stood = c->items[item->prior].stood;
+	}
+}
+
+/* Does the entry at `position` hold these bytes? */
+static bool same_body(struct store_txn *t, const struct chunk *c, uint64_t position,
+	struct text body, struct arena *scratch)
+{
+	uint32_t own = ledger_own(c->take->ledger);
+	struct text bytes;
+	struct entry_view e;
+	int err = ledger_get(t, own, position, &bytes);
+
+	arena_reset(scratch);
+	if (!err)
+		err = entry_unpack(&e, bytes, scratch);
+	if (err) {
+		log_error("intake", "entry %llu of the own ledger cannot be read: %s",
+			(unsigned long long)position, err_words(err));
+		return false;
+	}
+	return text_eq(e.body, body);
+}
+
+/* 1 and the judgement of 2. */
+static void judge(struct store_txn *t, struct chunk *c, struct item *item, struct arena *scratch)
+{
+	if (item->prior >= 0) {
+		const struct item *prior = &c->items[item->prior];
+
+		item->outcome =
+			text_eq(prior->body, item->body) ? OUTCOME_UNCHANGED : OUTCOME_CHANGED;
+		item->position = prior->position;
+	} else if (item->stood.position == 0 || item->stood.retracted) {
+		item->outcome = OUTCOME_ACCEPTED;
+	} else {
+		item->position = item->stood.position;
+		item->outcome = same_body(t, c, item->position, item->body, scratch)
+					? OUTCOME_UNCHANGED
+					: OUTCOME_CHANGED;
+	}
+}
+
+static void count(struct chunk *c, enum outcome outcome)
+{
+	if (outcome == OUTCOME_ACCEPTED)
+		c->counts.accepted++;
+	else if (outcome == OUTCOME_CHANGED)
+		c->counts.changed++;
+	else
+		c->counts.unchanged++;
+}
+
+static void append(struct store_txn *t, struct chunk *c)
+{
+	struct entry_draft draft = { .kind = TALLY__ENTRY_KIND__RECORD,
+		.at_ms = clock_wall_ms(),
+		.author = c->author,
+		.reg = c->reg };
+
+	for (size_t i = 0; i < c->n_items && !store_txn_err(t); i++) {
+		struct item *item = &c->items[i];
+
+		judge(t, c, item, &c->take->scratch);
+		count(c, item->outcome);
+		if (item->outcome == OUTCOME_UNCHANGED)
+			continue;
+		draft.body = item->body;
+		item->position = ledger_append(t, c->take->ledger, &draft);
+	}
+}
+
+static void put(struct store_txn *t, struct chunk *c)
+{
+	const struct view *view = &c->take->view;
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < c->n_items && !store_txn_err(t); i++) {
+		const struct item *item = &c->items[c->sorted[i]];
+		bool last = i + 1 == c->n_items || c->items[c->sorted[i + 1]].prior != c->sorted[i];
+
+		if (item->prior < 0)
+			at = item->stood.position;
+		if (item->position != at && at)
+			view_put_older(t, view, item->key, at);
+		at = item->position;
+		if (last && at != item->stood.position)
+			view_put(t, view, item->key, (struct view_row){ .position = at });
+	}
+}
+
+int chunk_take(struct store_txn *t, struct chunk *c)
+{
+	c->counts = (struct counts){ .refused = c->refused };
+	find(t, c);
+	append(t, c);
+	put(t, c);
+	vault_put(t, &c->take->vault, c->persons, c->n_persons);
+	counts_add(t, c->take->counts, c->reg, &c->counts, &c->faults);
+	return store_txn_err(t);
+}
+
+int chunk_look(struct store_txn *t, struct chunk *c, struct arena *scratch)
+{
+	c->counts = (struct counts){ .refused = c->refused };
+	find(t, c);
+	for (size_t i = 0; i < c->n_items; i++) {
+		judge(t, c, &c->items[i], scratch);
+		count(c, c->items[i].outcome);
+	}
+	return store_txn_err(t);
+}
+
+int retraction_take(struct store_txn *t, void *arg)
+{
+	struct retraction *r = arg;
+	struct take *take = r->take;
+	struct arena *scratch = &take->scratch;
+	const struct counts one = { .retracted = 1 };
+	struct text key;
+	struct view_row stood;
+
+	arena_reset(scratch);
+	key = view_key(r->reg, r->key, scratch);
+	if (!key.p)
+		return ERR_NOTFOUND;
+	stood = view_get(t, &take->view, key);
+	if (stood.position == 0 || stood.retracted)
+		return store_txn_err(t) ? store_txn_err(t) : ERR_NOTFOUND;
+	r->position = ledger_append(t, take->ledger,
+		&(struct entry_draft){ .kind = TALLY__ENTRY_KIND__RETRACT,
+			.at_ms = clock_wall_ms(),
+			.author = r->author,
+			.reg = r->reg,
+			.key = r->key,
+			.reason = r->reason });
+	view_put_older(t, &take->view, key, stood.position);
+	view_put(t, &take->view, key,
+		(struct view_row){ .position = r->position, .retracted = true });
+	counts_add(t, take->counts, r->reg, &one, NULL);
+	return store_txn_err(t);
+}

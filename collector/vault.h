@@ -1,0 +1,38 @@
+/* The vault: who stands behind a pid. Identities are encrypted person by person under vault.key;
+ * the vault never leaves its collector, and is read only for a registrar or to be sealed to one.
+ *
+ * Two tables: `person` finds, `vault` holds (vault.c draws them). The newest name and the newest
+ * phone given stand; a row without a phone leaves the one known. */
+#ifndef COLLECTOR_VAULT_H
+#define COLLECTOR_VAULT_H
+
+#include "collector/secrets.h"
+
+/* A person to be put; texts borrowed. */
+struct vault_item {
+	uint8_t pid[PID_BYTES];
+	uint8_t name_tag[NAME_TAG_BYTES];
+	uint8_t phone_tag[TAG_BYTES]; /* zeros: no phone given */
+	uint32_t order;		      /* of two with one pid the greater is newer */
+	struct text name, doc_type, doc_number, phone;
+};
+
+struct vault {
+	const struct secrets *secrets; /* borrowed */
+	int person, vault;	       /* indexes of the two tables */
+};
+
+/* Fills pid and tags from a present identity; texts are taken over by reference. */
+void vault_item_init(
+	struct vault_item *i, const struct vault *v, const struct identity *id, uint32_t order);
+/* Sorts by pid and order, as vault_put() asks. */
+void vault_items_sort(struct vault_item *at, size_t n);
+/* Writes what is new or newer of sorted items, inside a job; may run twice. Errors are sticky in t.
+ */
+void vault_put(struct store_txn *t, const struct vault *v, const struct vault_item *at, size_t n);
+/* The identity behind a pid, in `a`. ERR_NOTFOUND; ERR_DAMAGED: the sealed bytes do not open;
+ * ERR_NOMEM. */
+MUST_CHECK int vault_get(struct store_txn *t, const struct vault *v, const uint8_t pid[PID_BYTES],
+	struct arena *a, struct identity *out);
+
+#endif
