@@ -1,5 +1,5 @@
-/* Memory that is given out piece by piece and taken back all at once, with a hard budget: what a hostile message can
- * cost is bounded before it is unpacked. Not thread-safe: one owner. */
+/* Memory that is given out piece by piece and taken back all at once, with a hard budget: what a
+ * hostile message can cost is bounded before it is unpacked. Not thread-safe: one owner. */
 #ifndef PROTO_ARENA_H
 #define PROTO_ARENA_H
 
@@ -11,9 +11,9 @@ struct arena_block;
 
 struct arena {
 	struct arena_block *blocks; /* newest first; the first one stays over a reset */
-	size_t used;                /* bytes given out since the last reset */
-	size_t budget;              /* bytes that may be given out; beyond it NULL */
-	ProtobufCAllocator pb;      /* for protobuf_c unpack; free does nothing */
+	size_t used;		    /* bytes given out since the last reset */
+	size_t budget;		    /* bytes that may be given out; beyond it NULL */
+	ProtobufCAllocator pb;	    /* for protobuf_c unpack; free does nothing */
 };
 
 /* No allocation. `a` stays where it is until arena_deinit(): its allocator points to it. */

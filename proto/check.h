@@ -22,6 +22,8 @@ enum verdict doc_check(struct text type, struct text number, int today, char *ou
 
 /* Unified social credit code; canonical (18 bytes) to out[19]. */
 enum verdict uscc_check(struct text in, char *out, struct text *canonical, const char **code);
+/* The same for a text that must be canonical already. */
+enum verdict uscc_judge(struct text canonical, const char **code);
 
 /* Bytes: 40 characters of any script (special, newskill, foreign). */
 #define CERTIFICATE_NUMBER_MAX 160
@@ -30,6 +32,16 @@ enum verdict uscc_check(struct text in, char *out, struct text *canonical, const
  * out[CERTIFICATE_NUMBER_MAX + 1]; {NULL,0} with a hard fault. Adds its faults on `field`. */
 struct text certificate_check(struct text kind, struct text number, int issued_year,
 	struct text level, char *out, const struct field *field, struct faults *f);
+
+/* What is wrong with a text as stored: the fault's code (E102 UTF-8, E103 control characters, E104
+ * longer than 200 characters, E115 empty or with spaces around it), or NULL. */
+const char *text_fault(struct text t);
+
+/* A name's normal form: trimmed, one middle dot (U+00B7 for U+2022 and U+FF0E), otherwise
+ * unchanged. Never longer than `in`: out has in.n bytes. */
+struct text name_normalise(struct text in, char *out);
+/* E201 unless it has 1 to 64 characters of valid text without control characters; else NULL. */
+const char *name_fault(struct text t);
 
 /* yyyymmdd of a real calendar date written in any of the accepted forms; 0 when it is none. */
 int date_parse(struct text in);

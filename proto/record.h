@@ -1,7 +1,8 @@
 /* Records: from a row's cells to a checked message, and back to facts that can be read. Pure.
  *
- * The one judgement is record_check(): the district asks it before a record enters the ledger, the city again when it
- * folds one (never trust). record_from_row() parses, reports what cannot be parsed, and then asks record_check() too. */
+ * The one judgement is record_check(): the district asks it before a record enters the ledger, the
+ * city again when it folds one (never trust). record_from_row() parses, reports what cannot be
+ * parsed, and then asks record_check() too. */
 #ifndef PROTO_RECORD_H
 #define PROTO_RECORD_H
 
@@ -10,7 +11,8 @@
 
 /* ---- faults ---- */
 
-/* A numbered, stable error code of faults.tsv: "E…" refuses the row, "W…" takes it in with a warning. */
+/* A numbered, stable error code of faults.tsv: "E…" refuses the row, "W…" takes it in with a
+ * warning. */
 struct fault_def {
 	const char *code;
 	const char *zh; /* what is wrong and what to do; never holds a value of the row */
@@ -40,11 +42,11 @@ enum sex { SEX_UNKNOWN = 0, SEX_MALE = 1, SEX_FEMALE = 2 };
 /* A person's identity out of a row, canonical (validation.md). Texts live in the row's arena. */
 struct identity {
 	struct text name;
-	struct text doc_type;   /* code: "111" */
+	struct text doc_type;	/* code: "111" */
 	struct text doc_number; /* canonical */
-	struct text phone;      /* may be empty */
-	enum sex sex;           /* by the document, where it tells */
-	int birth_year;         /* by the document; 0: unknown */
+	struct text phone;	/* may be empty */
+	enum sex sex;		/* by the document, where it tells */
+	int birth_year;		/* by the document; 0: unknown */
 	bool present;
 };
 
@@ -63,17 +65,18 @@ struct record {
 };
 
 /* Parses and checks a whole row; every fault at once. `today` is yyyymmdd.
- * Out: r->msg and ids[i] for person_group i, in `a`. The message's pid and name_tag are not set yet: the
- * caller makes them with the linking key and calls record_set_person(). When f->hard is set, r is not to be used.
- * 0, or -1 when the arena is full. */
+ * Out: r->msg and ids[i] for person_group i, in `a`. The message's pid and name_tag are not set
+ * yet: the caller makes them with the linking key and calls record_set_person(). When f->hard is
+ * set, r is not to be used. 0, or -1 when the arena is full. */
 int record_from_row(const struct row *row, int today, struct arena *a, struct record *r,
 	struct identity ids[REGISTER_PERSONS_MAX], struct faults *f);
 
 #define PID_BYTES 16
 #define NAME_TAG_BYTES 8
-/* Puts the pseudonym and the facts of identity i into the message; pid and tag are borrowed (keep them in the arena). */
-void record_set_person(struct record *r, size_t i, const struct identity *id, const uint8_t pid[PID_BYTES],
-	const uint8_t name_tag[NAME_TAG_BYTES]);
+/* Puts the pseudonym and the facts of identity i into the message; pid and tag are borrowed (keep
+ * them in the arena). */
+void record_set_person(struct record *r, size_t i, const struct identity *id,
+	const uint8_t pid[PID_BYTES], const uint8_t name_tag[NAME_TAG_BYTES]);
 
 /* Every rule on a message's own fields: presence, types, codes, ranges, cross-field rules. */
 void record_check(const struct record *r, int today, struct faults *f);
@@ -85,13 +88,14 @@ size_t record_pack(const struct record *r, uint8_t *out);
 /* Unpacks a body of a register; 0, or -1: damaged, or over the arena's budget. */
 int record_unpack(const struct reg *reg, struct text body, struct arena *a, struct record *r);
 
-/* The natural key as text: its fields joined by '/', the pid as 32 hex digits. In `a`. p is NULL when the arena is full. */
+/* The natural key as text: its fields joined by '/', the pid as 32 hex digits. In `a`. p is NULL
+ * when the arena is full. */
 struct text record_key(const struct record *r, struct arena *a);
 
 /* ---- facts ---- */
 
-/* A field's value. Numbers as their type says (yyyymmdd, tenths, fen); code, key, text, uscc, occ as text;
- * codes as a list of texts. */
+/* A field's value. Numbers as their type says (yyyymmdd, tenths, fen); code, key, text, uscc, occ
+ * as text; codes as a list of texts. */
 struct value {
 	bool present;
 	int64_t number;
@@ -104,12 +108,13 @@ struct value record_value(const struct record *r, const struct field *f);
 struct person_facts {
 	const uint8_t *pid; /* 16 bytes in the message; NULL: nobody */
 	enum sex sex;
-	int birth_year; /* 0: unknown */
+	int birth_year;		 /* 0: unknown */
 	const uint8_t *name_tag; /* 8 bytes or NULL */
 };
 struct person_facts record_person(const struct record *r, size_t i);
 
-/* A value as people write it: 2019-05-01, 1234.50, 12.5, 1, a;b. Returns the length; at most `size` bytes are written. */
+/* A value as people write it: 2019-05-01, 1234.50, 12.5, 1, a;b. Returns the length; at most `size`
+ * bytes are written. */
 size_t value_print(const struct field *f, const struct value *v, char *out, size_t size);
 
 #endif
