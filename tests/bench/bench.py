@@ -1,0 +1,159 @@
+"""make bench: the road of a record against raw LMDB on the same disk, in the same minutes.
+
+Two yardsticks are taken before and after every case and averaged: Y1000 (records a second at 1,000 a commit) and Y1 (commits a
+second at one a commit). Figures alone mean little on a shared machine; the ratios are what is held to a bar.
+Writes BUILD/bench.tsv: case, figure, unit, yardstick, ratio, bar, verdict. Exits 1 when a bar is missed.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
+
+from cluster import BUILD, Cluster, program, wait_for  # noqa: E402
+from data import Data  # noqa: E402
+
+DISTRICTS = ["310115", "310112", "310101", "310113"]
+ROWS = int(os.environ.get("BENCH_ROWS", "50000"))
+SINGLES_SECONDS = 4
+VISIBLE_TIMES = 400
+CLIENTS = 8
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def tool(name, *words):
+    line = [os.path.join(BUILD, "tests", "bench", name), *map(str, words)]
+    return subprocess.run(line, check=True, capture_output=True, text=True).stdout
+
+
+def yardstick(where):
+    return {m[1]: float(m[2]) for m in re.finditer(r"(Y\d+) (\d+)", tool("yardstick", where))}
+
+
+class Report:
+    """Rows of bench.tsv; each case is taken between two yardsticks."""
+
+    def __init__(self, where):
+        self.where, self.rows = where, []
+
+    def case(self, run):
+        before = yardstick(self.where)
+        figures = run()
+        after = yardstick(self.where)
+        y = {k: (before[k] + after[k]) / 2 for k in before}
+        for row in figures:
+            self.add(y, *row)
+
+    def add(self, y, name, figure, unit, against, bar):
+        """against: `Y1000` or `Y1` divide the figure; `commits` turns ms into raw commits; None: the figure itself.
+        bar: ("≥", x) or ("≤", x) or None."""
+        ratio = figure
+        if against == "commits":
+            ratio = figure * y["Y1"] / 1000
+        elif against:
+            ratio = figure / y[against]
+        verdict = ""
+        if bar:
+            verdict = "reached" if (ratio >= bar[1] if bar[0] == "≥" else ratio <= bar[1]) else "MISSED"
+        shown = {"commits": "raw commits", None: ""}.get(against, against)
+        self.rows.append((name, f"{figure:.4g}" if figure < 1000 else f"{figure:.0f}", unit, shown,
+                          f"{ratio:.3g}" if against else "", f"{bar[0]} {bar[1]}" if bar else "", verdict))
+        print("  ".join(f"{c:<{w}}" for c, w in zip(self.rows[-1], (34, 9, 12, 12, 8, 9, 8))), flush=True)
+
+    def write(self, path):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("case\tfigure\tunit\tyardstick\tratio\tbar\tverdict\n")
+            f.writelines("\t".join(r) + "\n" for r in self.rows)
+
+    def missed(self):
+        return [r for r in self.rows if r[-1] == "MISSED"]
+
+
+def processor(node):
+    """Seconds of processor time of a daemon so far."""
+    with open(f"/proc/{node.process.pid}/stat", encoding="ascii") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def road(cluster, files):
+    """Four imports side by side, until all is accepted, proven, and in the forms."""
+    collectors = list(cluster.districts.values())
+    rows = ROWS * len(collectors)
+    spent = {n: processor(n) for n in cluster.nodes()}
+    start = time.monotonic()
+    imports = [subprocess.Popen([program("tallyctl"), "-s", c.socket, "import", "training", files[c.origin]],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for c in collectors]
+    for p in imports:
+        assert p.wait() == 0, "an import failed"
+    accepted = time.monotonic() - start
+    last = {c.origin: c.last() for c in collectors}
+
+    def all_of(condition):
+        wait_for("the road's end", lambda: all(condition(c) for c in collectors), 120, step=0.005)
+        return time.monotonic() - start
+
+    proven = all_of(lambda c: c.parent()["proven"] == last[c.origin])
+    folded = all_of(lambda c: cluster.city.children()[c.origin]["fold_position"] == last[c.origin])
+    spent = {n: processor(n) - s for n, s in spent.items()}
+    there = sum(spent[c] for c in collectors)
+    return [
+        ("import, accepted", rows / accepted, "records/s", "Y1000", None),
+        ("import, proven", rows / proven, "records/s", "Y1000", ("≥", 0.08)),
+        ("import, in the forms", rows / folded, "records/s", "Y1000", ("≥", 0.035)),
+        ("processor a record, collectors", there / rows * 1e6, "µs", None, None),
+        ("processor a record, city", spent[cluster.city] / rows * 1e6, "µs", None, None),
+    ]
+
+
+def memory(cluster):
+    biggest = max(c.memory() for c in cluster.districts.values())
+    return [("anonymous memory, collector", biggest / 1e6, "MB", None, ("≤", 9)),
+            ("anonymous memory, aggregator", cluster.city.memory() / 1e6, "MB", None, None)]
+
+
+def singles(cluster):
+    node = cluster.districts[DISTRICTS[0]]
+    rate = float(tool("load", "singles", node.socket, CLIENTS, SINGLES_SECONDS, "s").split()[1])
+    return [(f"single records, {CLIENTS} clients", rate, "records/s", "Y1", ("≥", 1.4))]
+
+
+def visible(cluster):
+    node = cluster.districts[DISTRICTS[1]]
+    p50, p99 = map(float, tool("load", "visible", node.socket, cluster.city.socket, node.origin, VISIBLE_TIMES, "v").split()[1:3])
+    return [("submit to visible, p50", p50, "ms", "commits", ("≤", 8)), ("submit to visible, p99", p99, "ms", "commits", ("≤", 40))]
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="tlyb", dir="/tmp") as where:
+        report = Report(where)
+        data = Data(os.path.join(where, "data"), seed=1, people=ROWS * 4, districts=DISTRICTS, registers=["training"],
+                    rows=f"training={ROWS}", broken=0, corrections=0, retractions=0)
+        files = {f["district"]: data.path(f) for f in data.files if f["register"] == "training"}
+        cluster = Cluster()
+        try:
+            cluster.build(DISTRICTS).start()
+            report.case(lambda: road(cluster, files))
+            for row in memory(cluster):
+                report.add({}, *row)
+            report.case(lambda: visible(cluster))
+            report.case(lambda: singles(cluster))
+            cluster.wait_folded(60)
+            for row in memory(cluster):
+                report.add({}, row[0] + " after all", *row[1:])
+        finally:
+            cluster.close(check=False)
+    report.write(os.path.join(BUILD, "bench.tsv"))
+    for row in report.missed():
+        print(f"missed: {row[0]}: {row[4] or row[1]}, bar {row[5]}", file=sys.stderr)
+    return 1 if report.missed() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
