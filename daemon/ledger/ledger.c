@@ -49,7 +49,7 @@ static void before_commit(struct store_txn *t, void *arg)
 	int err = row_head_get(t, l->own, &h);
 	if (err == ERR_DAMAGED)
 		store_fail(t, err);
-	if (err || h.sealed == h.h.position)
+	if (err || h.sealed >= h.h.position)
 		return;
 	seal(t, l, &h);
 	row_head_put(t, l->own, &h);

@@ -19,10 +19,10 @@
 
 #define LEDGER_SEAL_ENTRIES 256
 #define LEDGER_SEAL_BYTES (128 * 1024)
-#define LEDGER_ENTRY_MAX (16 * 1024) /* bytes of one entry; more is refused at append and accept \
-				      */
-#define LEDGER_BATCH_MAX \
-	(LEDGER_SEAL_BYTES + LEDGER_ENTRY_MAX + 64 * 1024) /* bytes of one packed Batch */
+/* Bytes of one entry; more is refused at append and at accept. */
+#define LEDGER_ENTRY_MAX (16 * 1024)
+/* Bytes of one packed Batch. */
+#define LEDGER_BATCH_MAX (LEDGER_SEAL_BYTES + LEDGER_ENTRY_MAX + 64 * 1024)
 #define ORIGINS_MAX 4096
 
 /* Tables of a store that holds ledgers: ask for these names in this order first in

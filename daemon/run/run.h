@@ -7,6 +7,7 @@
 #define RUN_RUN_H
 
 #include "daemon/api/api.h"
+#include "daemon/base/version.h"
 #include "daemon/conf/conf.h"
 #include "daemon/link/link.h"
 #include "daemon/loop/loop.h"
@@ -58,7 +59,5 @@ extern const struct conf_row daemon_conf_rows[DAEMON_CONF_ROWS_N];
 int daemon_main(int argc, char **argv, const struct daemon_program *p);
 /* After a commit that made the own ledger longer: wakes all links to parents. Any thread. */
 void daemon_ledger_grew(struct daemon *d);
-
-#define TALLY_VERSION "0.1.0"
 
 #endif

@@ -1,0 +1,87 @@
+/* What is JSON is gathered and printed by -o; everything else (CSV, metrics, a template) is passed
+ * on as it comes, byte for byte. */
+#include "daemon/ctl/ask.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/ctl/table.h"
+
+#define TABLE_TYPE "application/vnd.tally.table+json"
+
+static bool passes(void *arg, const struct answer *a)
+{
+	(void)arg;
+	return !answer_is_json(a);
+}
+
+static bool pass_on(void *arg, const struct answer *a, const char *p, size_t n)
+{
+	(void)arg;
+	(void)a;
+	return fwrite(p, 1, n, stdout) == n;
+}
+
+static int json_print(const struct answer *a, const struct ctl_options *o)
+{
+	json_error_t e;
+	json_t *v = json_loadb(a->body.p ? a->body.p : "", a->body.n,
+		JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+	if (!v)
+		return ctl_fail(CTL_FAILED, "the daemon's answer is not JSON (%s)", e.text);
+	struct buf out = { 0 };
+	int err = 0;
+	if (o->output == CTL_TABLE && strcmp(a->type, TABLE_TYPE) == 0)
+		err = table_print(&out, v, o->zh);
+	else if (o->output == CTL_TABLE)
+		object_print(&out, v);
+	else
+		json_dumpf(v, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+	if (out.failed)
+		err = ERR_NOMEM;
+	if (!err && out.n)
+		fwrite(out.p, 1, out.n, stdout);
+	if (o->output != CTL_TABLE)
+		fputc('\n', stdout);
+	buf_deinit(&out);
+	json_decref(v);
+	return err ? ctl_fail(
+			     CTL_FAILED, "the daemon's table cannot be printed: %s", err_words(err))
+		   : 0;
+}
+
+/* The exit code that a status stands for. */
+static int refusal(const struct answer *a)
+{
+	if (a->exit > 0)
+		return a->exit;
+	return a->status == 403 ? CTL_DENIED : a->status == 400 ? CTL_USAGE : CTL_FAILED;
+}
+
+int ask_run(struct client *c, const struct request *q, const struct ctl_options *o)
+{
+	static const char *const accept[] = { [CTL_TABLE] = TABLE_TYPE ", application/json;q=0.5",
+		[CTL_CSV] = "text/csv",
+		[CTL_JSON] = "application/json" };
+	struct answer a;
+	struct call call = { .method = q->method,
+		.url = q->url.p,
+		.accept = accept[o->output],
+		.body = pass_on,
+		.wants = passes };
+	int code = client_call(c, &call, &a);
+	if (code)
+		ctl_fail(code, "%s", a.why);
+	else if (a.status < 200 || a.status >= 300)
+		code = ctl_fail(refusal(&a), "%s", answer_error(&a));
+	else if (a.body.n)
+		code = json_print(&a, o);
+	if (!code && a.exit > 0)
+		code = a.exit;
+	answer_deinit(&a);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return ctl_fail(CTL_FAILED, "the answer cannot be written: %s", strerror(errno));
+	return code;
+}
