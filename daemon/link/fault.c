@@ -1,0 +1,83 @@
+/* The table of faults. A number that a newer peer says and we do not know has words too. */
+#include "daemon/link/fault.h"
+
+#include <stdio.h>
+
+const char *link_fault_word(int fault)
+{
+	switch (fault) {
+	case LINK_OK:
+		return "";
+#define X(name, number, word, words) \
+	case name: \
+		return word;
+		LINK_FAULTS(X)
+#undef X
+	default:
+		return "unknown";
+	}
+}
+
+const char *link_fault_words(int fault)
+{
+	switch (fault) {
+	case LINK_OK:
+		return "";
+#define X(name, number, word, words) \
+	case name: \
+		return words;
+		LINK_FAULTS(X)
+#undef X
+	default:
+		return "a fault that this version does not know";
+	}
+}
+
+int fault_of_err(int err)
+{
+	switch (err) {
+	case 0:
+		return LINK_OK;
+	case ERR_INVALID:
+		return LINK_PROTOCOL;
+	case ERR_LIMIT:
+		return LINK_OVERSIZED;
+	case ERR_SIGNER:
+		return LINK_SIGNER;
+	case ERR_CHAIN:
+		return LINK_CHAIN;
+	case ERR_GAP:
+		return LINK_GAP;
+	case ERR_FORK:
+		return LINK_FORK;
+	case ERR_FULL:
+		return LINK_FULL;
+	case ERR_DAMAGED:
+		return LINK_DAMAGED;
+	default:
+		return LINK_INTERNAL;
+	}
+}
+
+bool fault_stops(int fault)
+{
+	return fault == LINK_FORK || fault == LINK_BEHIND || fault == LINK_DAMAGED;
+}
+
+void fault_print(char *out, size_t size, int fault, struct text reason)
+{
+	char words[201];
+	size_t n = reason.n < sizeof words - 1 ? reason.n : sizeof words - 1;
+
+	for (size_t i = 0; i < n; i++)
+		words[i] = (unsigned char)reason.p[i] < 0x20 || reason.p[i] == 0x7f ? '?'
+										    : reason.p[i];
+	words[n] = '\0';
+	if (fault == LINK_OK)
+		snprintf(out, size, "%s", "");
+	else
+		snprintf(out, size, "%s: %s", link_fault_word(fault),
+			n ? words : link_fault_words(fault));
+	if (!text_utf8_ok(text_of(out)))
+		snprintf(out, size, "%s: %s", link_fault_word(fault), link_fault_words(fault));
+}

@@ -1,0 +1,183 @@
+/* Frames. Unpacking: length, then protobuf-c inside an arena with a hard budget, then what the kind
+ * must have. What comes out holds no surprise: lengths are exact, numbers are within their limits,
+ * position 0 goes with a head of zeros.
+ *
+ *     kind      session  protocol  software  ledgers      credit  raw_size  batch  nonce  fault
+ * reason  origin HELLO     16       1         text      1-64 WELCOME   16       1         text 1-64
+ * signed  x BATCH     16                                                opt       x x ACK       16
+ * 1-64 signed  x PING/PONG 16                                                                 x
+ *     FAULT     16                                                                        x text
+ */
+#include "daemon/link/frame.h"
+
+#include "proto/link.pb-c.h"
+
+/* ---- packing ---- */
+
+static ProtobufCBinaryData as_data(const void *p, size_t n)
+{
+	return (ProtobufCBinaryData){ .len = n, .data = (uint8_t *)p };
+}
+
+static void states_put(const struct frame *f, Tally__LedgerState *states, Tally__LedgerState **at)
+{
+	for (size_t i = 0; i < f->n_ledgers; i++) {
+		const struct frame_ledger *l = &f->ledgers[i];
+		tally__ledger_state__init(&states[i]);
+		states[i].origin = l->origin;
+		states[i].position = l->position;
+		states[i].head = as_data(l->head, HASH_BYTES);
+		states[i].has_signature = l->is_signed;
+		states[i].signature = as_data(l->signature, SIGN_BYTES);
+		at[i] = &states[i];
+	}
+}
+
+void frame_pack(const struct frame *f, struct buf *out)
+{
+	Tally__LedgerState states[FRAME_LEDGERS_MAX], *at[FRAME_LEDGERS_MAX];
+	Tally__Frame m = TALLY__FRAME__INIT;
+	bool greeting =
+		f->kind == TALLY__FRAME_KIND__HELLO || f->kind == TALLY__FRAME_KIND__WELCOME;
+	bool ping = f->kind == TALLY__FRAME_KIND__PING || f->kind == TALLY__FRAME_KIND__PONG;
+
+	m.kind = f->kind;
+	m.session = as_data(f->session, FRAME_SESSION_BYTES);
+	m.has_protocol = greeting;
+	m.protocol = f->protocol;
+	m.has_software = f->software.n > 0;
+	m.software = as_data(f->software.p, f->software.n);
+	states_put(f, states, at);
+	m.n_ledgers = f->n_ledgers;
+	m.ledgers = at;
+	m.has_credit = f->kind == TALLY__FRAME_KIND__WELCOME || f->kind == TALLY__FRAME_KIND__ACK;
+	m.credit = f->credit;
+	m.has_batch = f->kind == TALLY__FRAME_KIND__BATCH;
+	m.batch = as_data(f->batch.p, f->batch.n);
+	m.has_raw_size = m.has_batch && f->raw_size > 0;
+	m.raw_size = f->raw_size;
+	m.has_origin = m.has_batch;
+	m.origin = f->origin;
+	m.has_nonce = ping;
+	m.nonce = f->nonce;
+	m.has_fault = f->kind == TALLY__FRAME_KIND__FAULT;
+	m.fault = f->fault;
+	m.has_reason = f->reason.n > 0;
+	m.reason = as_data(f->reason.p, f->reason.n);
+
+	buf_reset(out);
+	size_t n = tally__frame__get_packed_size(&m);
+	uint8_t *to = buf_room(out, n);
+	if (to)
+		out->n += tally__frame__pack(&m, to);
+}
+
+/* ---- unpacking ---- */
+
+/* Cut to the limit: words for people are not worth a fault. */
+static struct text words_get(protobuf_c_boolean has, ProtobufCBinaryData d)
+{
+	if (!has)
+		return (struct text){ 0 };
+	return (struct text){ (const char *)d.data,
+		d.len < FRAME_TEXT_MAX ? d.len : FRAME_TEXT_MAX };
+}
+
+static bool state_get(struct frame_ledger *l, const Tally__LedgerState *s, bool is_signed)
+{
+	static const uint8_t zeros[HASH_BYTES];
+
+	if (s->head.len != HASH_BYTES)
+		return false;
+	if (s->position == 0 && memcmp(s->head.data, zeros, HASH_BYTES) != 0)
+		return false;
+	l->origin = s->origin;
+	l->position = s->position;
+	memcpy(l->head, s->head.data, HASH_BYTES);
+	l->is_signed = is_signed;
+	if (!is_signed)
+		return true;
+	if (!s->has_signature || s->signature.len != SIGN_BYTES)
+		return false;
+	memcpy(l->signature, s->signature.data, SIGN_BYTES);
+	return true;
+}
+
+static int states_get(struct frame *f, const Tally__Frame *m, bool is_signed, struct arena *a)
+{
+	if (m->n_ledgers < 1 || m->n_ledgers > FRAME_LEDGERS_MAX)
+		return LINK_PROTOCOL;
+	struct frame_ledger *to = arena_alloc(a, m->n_ledgers * sizeof *to);
+	if (!to)
+		return LINK_OVERSIZED;
+	for (size_t i = 0; i < m->n_ledgers; i++)
+		if (!state_get(&to[i], m->ledgers[i], is_signed))
+			return LINK_PROTOCOL;
+	f->ledgers = to;
+	f->n_ledgers = m->n_ledgers;
+	return LINK_OK;
+}
+
+static int greeting_get(struct frame *f, const Tally__Frame *m, bool welcome, struct arena *a)
+{
+	if (!m->has_protocol || m->has_credit != welcome)
+		return LINK_PROTOCOL;
+	f->protocol = m->protocol;
+	f->software = words_get(m->has_software, m->software);
+	f->credit = m->credit;
+	return states_get(f, m, welcome, a);
+}
+
+static int batch_get(struct frame *f, const Tally__Frame *m)
+{
+	if (!m->has_batch || !m->has_origin || m->batch.len == 0)
+		return LINK_PROTOCOL;
+	if (m->has_raw_size && m->raw_size == 0)
+		return LINK_PROTOCOL;
+	if (m->batch.len > LEDGER_BATCH_MAX || (m->has_raw_size && m->raw_size > LEDGER_BATCH_MAX))
+		return LINK_OVERSIZED;
+	f->origin = m->origin;
+	f->raw_size = m->has_raw_size ? m->raw_size : 0;
+	f->batch = (struct text){ (const char *)m->batch.data, m->batch.len };
+	return LINK_OK;
+}
+
+static int fields_get(struct frame *f, const Tally__Frame *m, struct arena *a)
+{
+	switch (m->kind) {
+	case TALLY__FRAME_KIND__HELLO:
+	case TALLY__FRAME_KIND__WELCOME:
+		return greeting_get(f, m, m->kind == TALLY__FRAME_KIND__WELCOME, a);
+	case TALLY__FRAME_KIND__BATCH:
+		return batch_get(f, m);
+	case TALLY__FRAME_KIND__ACK:
+		f->credit = m->credit;
+		return m->has_credit ? states_get(f, m, true, a) : LINK_PROTOCOL;
+	case TALLY__FRAME_KIND__PING:
+	case TALLY__FRAME_KIND__PONG:
+		f->nonce = m->nonce;
+		return m->has_nonce ? LINK_OK : LINK_PROTOCOL;
+	case TALLY__FRAME_KIND__FAULT:
+		f->fault = m->fault;
+		f->reason = words_get(m->has_reason, m->reason);
+		return m->has_fault && m->fault != 0 && m->fault <= UINT16_MAX ? LINK_OK
+									       : LINK_PROTOCOL;
+	default:
+		return LINK_OK;
+	}
+}
+
+int frame_unpack(struct frame *f, struct text bytes, struct arena *a)
+{
+	*f = (struct frame){ 0 };
+	if (bytes.n > FRAME_MAX)
+		return LINK_OVERSIZED;
+	Tally__Frame *m = tally__frame__unpack(&a->pb, bytes.n, (const uint8_t *)bytes.p);
+	if (!m)
+		return LINK_PROTOCOL;
+	if (m->session.len != FRAME_SESSION_BYTES)
+		return LINK_PROTOCOL;
+	f->kind = m->kind;
+	memcpy(f->session, m->session.data, FRAME_SESSION_BYTES);
+	return fields_get(f, m, a);
+}
