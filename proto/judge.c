@@ -116,8 +116,7 @@ static void judge_person(struct judgement *j, size_t i)
 	else
 		j->birth_year[i] = (int)year;
 	j->present |= (uint32_t)pid << g->doc_number | (uint32_t)tag << g->name;
-	if (pid)
-		j->present |= (uint32_t)1 << g->doc_type;
+	j->present |= (uint32_t)1 << g->doc_type; /* leaves no trace of its own in a message */
 }
 
 /* Name, type and number go together; where one is required the row of its field says so. */

@@ -61,6 +61,8 @@ static bool parse_money(struct text t, int64_t *value)
 	size_t whole = point ? (size_t)(point - t.p) : t.n, n = 0;
 	bool grouped = t.n && memchr(t.p, ',', t.n) != NULL;
 
+	if (grouped && whole % 4 == 0)
+		return false;
 	for (size_t i = 0; i < t.n; i++) {
 		bool place = grouped && i > 0 && i < whole && (whole - i) % 4 == 0;
 		if ((t.p[i] == ',') != place)

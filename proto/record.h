@@ -52,7 +52,9 @@ struct identity {
 
 /* ---- rows ---- */
 
-/* A row's cells, by index of the register's fields; empty = absent. Borrowed. */
+/* A row's cells, by index of the register's fields; empty = absent. Borrowed for the call. p is
+ * NULL where the file has no such column: a document type is then 111, whereas an empty cell in its
+ * column is a fault. */
 struct row {
 	const struct reg *reg;
 	struct text cells[REGISTER_FIELDS_MAX];
@@ -65,6 +67,7 @@ struct record {
 };
 
 /* Parses and checks a whole row; every fault at once. `today` is yyyymmdd.
+ * Faults are added to f (begin with {0}); a soft one is common, so they are cheap.
  * Out: r->msg and ids[i] for person_group i, in `a`. The message's pid and name_tag are not set
  * yet: the caller makes them with the linking key and calls record_set_person(). When f->hard is
  * set, r is not to be used. 0, or -1 when the arena is full. */
@@ -78,7 +81,9 @@ int record_from_row(const struct row *row, int today, struct arena *a, struct re
 void record_set_person(struct record *r, size_t i, const struct identity *id,
 	const uint8_t pid[PID_BYTES], const uint8_t name_tag[NAME_TAG_BYTES]);
 
-/* Every rule on a message's own fields: presence, types, codes, ranges, cross-field rules. */
+/* Every rule on a message's own fields: presence, types, codes, ranges, cross-field rules, persons.
+ * Takes nothing about the message for granted but that protobuf-c unpacked it or record_from_row()
+ * and record_set_person() made it. Adds to f. */
 void record_check(const struct record *r, int today, struct faults *f);
 
 /* ---- bytes ---- */
@@ -113,8 +118,9 @@ struct person_facts {
 };
 struct person_facts record_person(const struct record *r, size_t i);
 
-/* A value as people write it: 2019-05-01, 1234.50, 12.5, 1, a;b. Returns the length; at most `size`
- * bytes are written. */
+/* A value as people write it: 2019-05-01, 1234.50, 12.5, 1, a;b; nothing when it is absent. Returns
+ * the length; at most `size` bytes are written, no NUL. Texts are printed as they are: those of a
+ * checked record hold no control character. */
 size_t value_print(const struct field *f, const struct value *v, char *out, size_t size);
 
 #endif
