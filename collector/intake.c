@@ -44,6 +44,7 @@ struct intake_run {
 	uint64_t rows, refused;
 	uint64_t refused_new;	    /* not yet in a chunk */
 	struct fault_counts faults; /* not yet in a chunk */
+	struct refusals refusals;   /* not yet in a chunk */
 	bool headed, bad_file;
 	struct errmsg words; /* of a bad file */
 };
@@ -65,7 +66,8 @@ int intake_open(struct intake **out, const struct intake_conf *conf)
 	in->take = (struct take){ .ledger = conf->ledger,
 		.vault = { .secrets = conf->secrets, .person = conf->person, .vault = conf->vault },
 		.view = { .view = conf->view, .older = conf->older },
-		.counts = conf->counts };
+		.counts = conf->counts,
+		.refused = conf->refused };
 	arena_init(&in->take.scratch, SCRATCH_BYTES);
 	pthread_mutex_init(&in->lock, NULL);
 	pthread_cond_init(&in->left, NULL);
@@ -151,6 +153,11 @@ static void post(struct intake_run *r)
 	struct chunk *c = &r->pipeline.filling->chunk;
 
 	c->refused = r->refused_new;
+	c->refusals.n = r->refusals.n;
+	memcpy(c->refusals.at, r->refusals.at,
+		(r->refusals.n < REFUSALS_MAX ? r->refusals.n : REFUSALS_MAX) *
+			sizeof c->refusals.at[0]);
+	r->refusals.n = 0;
 	r->refused_new = 0;
 	if (r->faults.any) {
 		c->faults = r->faults;
@@ -187,6 +194,10 @@ static void refuse(struct intake_run *r, const struct csv_row *row, const struct
 	fault_counts_add(&r->faults, f);
 	r->refused++;
 	r->refused_new++;
+	refusals_add(&r->refusals, row->line, f);
+	if (r->refusals.n == REFUSALS_MAX && r->refused <= REFUSALS_KEPT &&
+		pipeline_slot(&r->pipeline))
+		post(r);
 	spool_row(&r->spool,
 		&(struct spool_row){ .line = row->line,
 			.cells = row->cells,

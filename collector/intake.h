@@ -18,7 +18,7 @@ struct intake_run;
 struct intake_conf {
 	struct ledger *ledger;
 	const struct secrets *secrets;
-	int view, older, person, vault, counts; /* tables of the ledger's store */
+	int view, older, person, vault, counts, refused; /* tables of the ledger's store */
 	const char *spool_dir;	 /* on the store's disk; refused rows lie there, nameless, while an
 				    import runs */
 	void (*grew)(void *arg); /* the ledger became longer; on the writer thread, before the run

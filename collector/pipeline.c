@@ -140,6 +140,7 @@ static void slot_reset(struct slot *s)
 	s->chunk.author = conf->author;
 	s->chunk.n_items = s->chunk.n_persons = 0;
 	s->chunk.refused = 0;
+	s->chunk.refusals.n = 0;
 	s->chunk.faults = (struct fault_counts){ .any = false };
 }
 

@@ -160,6 +160,7 @@ int chunk_take(struct store_txn *t, struct chunk *c)
 	put(t, c);
 	vault_put(t, &c->take->vault, c->persons, c->n_persons);
 	counts_add(t, c->take->counts, c->reg, &c->counts, &c->faults);
+	refusals_put(t, c->take->refused, &c->refusals, c->reg, c->author, clock_wall_ms());
 	return store_txn_err(t);
 }
 

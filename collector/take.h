@@ -7,6 +7,7 @@
 #define COLLECTOR_TAKE_H
 
 #include "collector/counts.h"
+#include "collector/refusals.h"
 #include "collector/vault.h"
 #include "collector/view.h"
 #include "daemon/ledger/ledger.h"
@@ -20,7 +21,7 @@ struct take {
 	struct ledger *ledger;
 	struct vault vault;
 	struct view view;
-	int counts;	      /* table of the counters */
+	int counts, refused;  /* tables: the counters, and what was refused lately */
 	struct arena scratch; /* the writer thread's */
 };
 
@@ -49,6 +50,7 @@ struct chunk {
 	size_t n_persons;
 	uint64_t refused; /* rows refused since the chunk before */
 	struct fault_counts faults;
+	struct refusals refusals;
 	struct counts counts; /* what the last run of the job found */
 };
 

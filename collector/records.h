@@ -1,0 +1,24 @@
+/* Records as facts, for people: get, list, history, and the empty template of a register.
+ * Identities are masked: a person is a pid. */
+#ifndef COLLECTOR_RECORDS_H
+#define COLLECTOR_RECORDS_H
+
+#include "daemon/api/api.h"
+#include "proto/registers.h"
+
+/* Handlers of routes; the context is the struct daemon. */
+void records_get(struct api_call *call);      /* {register} {key} */
+void records_list(struct api_call *call);     /* {register}; limit, after */
+void records_history(struct api_call *call);  /* {register} {key} */
+void records_retract(struct api_call *call);  /* {register} {key}; reason */
+void records_template(struct api_call *call); /* {register}; lang */
+
+/* The register that the path names; NULL: api_fail() was called. */
+const struct reg *records_register(struct api_call *call);
+/* Did the caller ask for English? (Accept-Language, or the query's lang) */
+bool records_english(const struct api_call *call);
+
+/* A wall-clock time as Shanghai reads it: 2019-05-01T08:00:00+08:00; "" when it is none. */
+void records_time(char out[32], uint64_t ms);
+
+#endif
