@@ -1,9 +1,11 @@
 /* Tables: cells are written straight into the answer's bytes, in the form that was asked for.
  *
- *     JSON  [{"district": "310115", "persons": 12},          numbers bare, an absent cell null
- *     CSV   district,persons\r\n310115,12\r\n                text that looks like a formula gets an
- * apostrophe vnd   {"columns": […], "rows": [["310115", "12"], …], "notes": […]}   all cells as
- * text */
+ *     JSON  [{"district": "310115", "persons": 12},
+ *     CSV   district,persons\r\n310115,12\r\n
+ *     vnd   {"columns": […], "rows": [["310115", "12"], …], "notes": […]}
+ *
+ * In JSON numbers stand bare and an absent cell is null; in CSV text that a spreadsheet would take
+ * for a formula gets an apostrophe; in the third form, made for tallyctl, all cells are text. */
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
