@@ -10,9 +10,6 @@
  * unless the body is short: then it is read and thrown away, and the connection stays. Who may do
  * what is asked of the kernel once a connection.
  *
- * A handler may take longer than the idle time-out allows: libmicrohttpd counts that time as
- * silence and would close without an answer (measured), so the time-out is set anew after it.
- *
  * Stop: no new connections; calls under way have STOP_MS to end; then their sockets are shut. */
 #include <assert.h>
 #include <errno.h>
@@ -23,7 +20,6 @@
 
 #include "daemon/api/call.h"
 #include "daemon/api/listen.h"
-#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 
 #define CONNECTIONS 64
@@ -31,7 +27,6 @@
 #define MEMORY_PER_CONNECTION \
 	(32 * 1024) /* headers, and the piece of a body that is read at once */
 #define DISCARD_MAX (256 * 1024)
-#define SLOW_MS 500
 #define STOP_MS 10000
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STACK (16 * API_STACK)
@@ -206,7 +201,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 {
 	struct api *a = arg;
 	struct api_call *call = *state;
-	uint64_t begin = clock_mono_ms();
 	enum MHD_Result result = MHD_YES;
 
 	(void)version;
@@ -221,10 +215,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		*n = 0;
 	} else {
 		result = call_last(call);
-	}
-	if (clock_mono_ms() - begin >= SLOW_MS) {
-		MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-		MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, a->idle_s);
 	}
 	return result;
 }
