@@ -1,0 +1,174 @@
+/* Figures: what the fold keeps, added up.
+ *
+ * Events and sums stand in months and in rows without totals: the months of the period are walked
+ * and each cell is added to every total over it. Distinct counts are read as they stand: in the
+ * cells of the period, or as steps from January on when cumulative. All cells of an area and a
+ * year's months lie side by side, so that it is one walk (two, when the period is no month). */
+#include "aggregator/figures.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "aggregator/fold.h"
+
+enum { TAKE_EVENTS = 1, TAKE_DISTINCT = 2, TAKE_STEPS = 4 };
+
+static size_t row_number(const struct form *f, const uint16_t rows[FORM_DIMS_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n_dims; i++)
+		n = n * form_dim_rows(f, i) + (rows[i] == ROW_TOTAL ? f->dims[i].n : rows[i]);
+	return n;
+}
+
+void figures_row(const struct form *f, size_t row, uint16_t rows[FORM_DIMS_MAX])
+{
+	for (size_t i = f->n_dims; i-- > 0;) {
+		size_t n = form_dim_rows(f, i), k = row % n;
+
+		rows[i] = k == f->dims[i].n ? ROW_TOTAL : (uint16_t)k;
+		row /= n;
+	}
+}
+
+const char *figures_code(const struct form *f, size_t dim, uint16_t row)
+{
+	return row == ROW_TOTAL ? "_T" : f->dims[dim].rows[row].code;
+}
+
+static bool rows_fit(const struct form *f, const struct cell_key *k)
+{
+	for (size_t i = 0; i < f->n_dims; i++)
+		if (k->rows[i] != ROW_TOTAL && k->rows[i] >= f->dims[i].n)
+			return false;
+	return true;
+}
+
+/* Adds the events of a cell to its row and to every total over it. */
+static void events_add(struct figures *f, const struct cell_key *k, const int64_t *slots)
+{
+	const struct form *form = f->form;
+
+	for (unsigned totals = 0; totals < 1u << form->n_dims; totals++) {
+		uint16_t rows[FORM_DIMS_MAX];
+		int64_t *to;
+
+		for (size_t i = 0; i < form->n_dims; i++)
+			rows[i] = totals & 1u << i ? ROW_TOTAL : k->rows[i];
+		to = f->values + row_number(form, rows) * form->n_measures;
+		for (size_t i = 0; i < form->n_measures; i++)
+			if (form->measures[i].kind != MEASURE_DISTINCT)
+				to[i] += slots[i];
+	}
+}
+
+static void cell_add(
+	struct figures *f, const struct cell_key *k, const int64_t *slots, unsigned take)
+{
+	const struct form *form = f->form;
+	int64_t *to = f->values + row_number(form, k->rows) * form->n_measures;
+
+	if (take & TAKE_EVENTS)
+		events_add(f, k, slots);
+	for (size_t i = 0; i < form->n_measures; i++) {
+		if (form->measures[i].kind != MEASURE_DISTINCT)
+			continue;
+		if (take & TAKE_DISTINCT)
+			to[i] += slots[i];
+		if (take & TAKE_STEPS)
+			to[i] += slots[form->n_measures + i];
+	}
+}
+
+/* Walks the cells of periods first … last (as stored) of the area. */
+static int walk(
+	struct figures *f, struct store_txn *t, uint16_t first, uint16_t last, unsigned take)
+{
+	struct cell_key from = { .form = f->form->index, .area = f->area, .period = first };
+	struct store_cursor *c = store_cursor_open(t, VIEW_CELL);
+	uint8_t bytes[CELL_KEY_MAX];
+	struct text key, value;
+
+	if (!c)
+		return store_txn_err(t) ? store_txn_err(t) : ERR_NOMEM;
+	for (bool more = store_seek(c,
+		     (struct text){ (const char *)bytes, cell_key_put(bytes, &from, 0) }, &key,
+		     &value);
+		more; more = store_next(c, &key, &value)) {
+		int64_t slots[2 * FORM_MEASURES_MAX] = { 0 };
+		struct cell_key k;
+
+		if (memcmp(key.p, bytes, key.n < 5 ? key.n : 5) != 0)
+			break;
+		if (!cell_key_get(&k, key, f->form->n_dims) || !rows_fit(f->form, &k) ||
+			!cell_value_add(slots, 2 * f->form->n_measures, value)) {
+			store_fail(t, ERR_DAMAGED);
+			break;
+		}
+		if (k.period > last)
+			break;
+		cell_add(f, &k, slots, take);
+	}
+	store_cursor_close(c);
+	return store_txn_err(t);
+}
+
+static uint16_t month_code(int month)
+{
+	struct period p = period_of_month(month);
+
+	return period_code(&p);
+}
+
+int figures_open(struct figures *f, struct store_txn *views)
+{
+	int first = period_first_month(&f->period), last = period_last_month(&f->period), err;
+	uint16_t code = period_code(&f->period);
+
+	f->values = NULL;
+	if (!(f->form->periods & 1u << f->period.kind) ||
+		(f->cumulative && (!f->form->cumulative || f->period.kind != PERIOD_MONTH)))
+		return ERR_INVALID;
+	f->n_rows = form_rows(f->form);
+	f->values = calloc(f->n_rows * f->form->n_measures, sizeof(*f->values));
+	if (!f->values)
+		return ERR_NOMEM;
+	if (f->cumulative)
+		err = walk(
+			f, views, month_code(f->period.year * 12), code, TAKE_EVENTS | TAKE_STEPS);
+	else if (f->period.kind == PERIOD_MONTH)
+		err = walk(f, views, code, code, TAKE_EVENTS | TAKE_DISTINCT);
+	else
+		err = walk(f, views, code, code, TAKE_DISTINCT);
+	if (!err && f->period.kind != PERIOD_MONTH)
+		err = walk(f, views, month_code(first), month_code(last), TAKE_EVENTS);
+	if (err)
+		figures_close(f);
+	return err;
+}
+
+void figures_close(struct figures *f)
+{
+	free(f->values);
+	f->values = NULL;
+}
+
+size_t figures_print(const struct measure *m, int64_t value, char *out, size_t size)
+{
+	enum field_type type = m->kind == MEASURE_SUM ? m->sum->type : FIELD_INT;
+	const char *sign = value < 0 ? "-" : "";
+	uint64_t v = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	int n;
+
+	if (type == FIELD_MONEY)
+		n = snprintf(out, size, "%s%llu.%02u", sign, (unsigned long long)(v / 100),
+			(unsigned)(v % 100));
+	else if (type == FIELD_DEC1 && v % 10)
+		n = snprintf(out, size, "%s%llu.%u", sign, (unsigned long long)(v / 10),
+			(unsigned)(v % 10));
+	else
+		n = snprintf(out, size, "%s%llu", sign,
+			(unsigned long long)(type == FIELD_DEC1 ? v / 10 : v));
+	return (size_t)n;
+}

@@ -1,0 +1,42 @@
+/* The figures of a form for one area and period, out of one snapshot of the views. */
+#ifndef AGGREGATOR_FIGURES_H
+#define AGGREGATOR_FIGURES_H
+
+#include "aggregator/cells.h"
+
+struct figures {
+	const struct form *form;
+	struct period period;
+	bool cumulative; /* from January to the end of the month */
+	uint32_t area;
+	int64_t *values; /* [row × n_measures + measure]; rows: every combination, the last dim
+			    fastest, totals last */
+	size_t n_rows;
+};
+
+/* Reads them; form, period, cumulative and area are given. ERR_INVALID: the form has no such
+ * period. */
+MUST_CHECK int figures_open(struct figures *f, struct store_txn *views);
+void figures_close(struct figures *f);
+
+/* The row of each dim; ROW_TOTAL for a total. */
+void figures_row(const struct form *f, size_t row, uint16_t rows[FORM_DIMS_MAX]);
+/* "_T", "_Z", or the code. */
+const char *figures_code(const struct form *f, size_t dim, uint16_t row);
+/* A value as people and CSV read it: whole numbers, yuan with two decimals, hours with one decimal
+ * if they are not whole. Returns the length. */
+size_t figures_print(const struct measure *m, int64_t value, char *out, size_t size);
+#define FIGURES_TEXT_MAX 32
+
+/* Evaluates one check in every row; see form_check.h. */
+struct figures_check {
+	size_t row;
+	double left, right;
+};
+/* Calls `fail` for each row in which the check does not hold. Checks that are not asked of this
+ * period hold. */
+MUST_CHECK int figures_check(const struct form_check *c, const struct figures *at,
+	struct store_txn *views, void (*fail)(void *arg, const struct figures_check *found),
+	void *arg);
+
+#endif

@@ -1,0 +1,181 @@
+/* Measures of a form: what is counted or summed, of which register, by which date, under which
+ * conditions.
+ *
+ * A measure either names register and date, or builds on an earlier one (`of`): then the conditions
+ * of both hold. A count of different persons or things makes a source: the facts that the fold
+ * keeps of each of them. */
+#include "aggregator/form_keys.h"
+
+static const struct key measure_keys[] = {
+	{ "zh", KEY_TEXT, true },
+	{ "en", KEY_TEXT, true },
+	{ "of", KEY_TEXT, false },
+	{ "register", KEY_TEXT, false },
+	{ "date", KEY_TEXT, false },
+	{ "where", KEY_TEXT, false },
+	{ "sum", KEY_TEXT, false },
+	{ "distinct", KEY_LIST, false },
+	{ "with", KEY_SECTION, false },
+};
+static const struct key with_keys[] = {
+	{ "date", KEY_TEXT, true },
+	{ "until", KEY_TEXT, false },
+	{ "where", KEY_TEXT, false },
+};
+
+int form_measure_find(const struct form *f, struct text id)
+{
+	for (size_t i = 0; i < f->n_measures; i++)
+		if (text_is(id, f->measures[i].id))
+			return (int)i;
+	return -1;
+}
+
+/* What is counted once: `distinct = {"person"}`, or field names with or without "district". */
+static void measure_distinct(struct loader *l, const struct node *list, struct measure *mm)
+{
+	struct entity e = { .reg = mm->reg };
+
+	mm->kind = MEASURE_DISTINCT;
+	if (text_is(list->inside->text, "person") && !list->inside->next) {
+		l->entity = 0;
+		if (!mm->reg->n_persons)
+			form_refuse(l, list->line, "the register names no person",
+				text_of(mm->reg->name));
+		return;
+	}
+	for (const struct node *n = list->inside; n && !l->failed; n = n->next) {
+		if (text_is(n->text, "district"))
+			e.district = true;
+		else if (e.n_fields == ENTITY_FIELDS_MAX)
+			form_refuse(l, n->line, "too many fields", n->text);
+		else
+			e.fields[e.n_fields++] = key_field(l, mm->reg, n);
+	}
+	if (!l->failed && !e.n_fields)
+		form_refuse(l, list->line, "at least one field must be named", (struct text){ 0 });
+	if (!l->failed)
+		l->entity = form_entity(l, &e, list->line);
+}
+
+static void measure_with(struct loader *l, const struct node *section, struct measure *mm)
+{
+	struct source s = { .form = l->form, .reg = register_find(section->text), .measure = -1 };
+
+	if (mm->kind != MEASURE_DISTINCT || l->entity != 0) {
+		form_refuse(
+			l, section->line, "with stands in a count of persons only", section->text);
+		return;
+	}
+	if (!s.reg || !s.reg->n_persons) {
+		form_refuse(l, section->line, "not a register of persons", section->text);
+		return;
+	}
+	if (!KEYS_CHECK(l, section, with_keys))
+		return;
+	s.date = key_date(l, section, s.reg, "date");
+	s.until = key_date(l, section, s.reg, "until");
+	s.where = key_where(l, section, s.reg);
+	if (!l->failed)
+		mm->with = form_source_add(l, &s, section->line);
+}
+
+/* Takes over what `of` brings: the conditions, the date and what is counted. */
+static void measure_base(struct loader *l, const struct node *section, struct measure *mm)
+{
+	const struct node *of = key_find(section, "of"), *date = key_find(section, "date");
+
+	if (of) {
+		mm->of = form_measure_find(l->form, of->text);
+		if (mm->of < 0) {
+			form_refuse(
+				l, of->line, "no measure of this number stands before", of->text);
+			return;
+		}
+		if (key_find(section, "register")) {
+			form_refuse(l, of->line, "of brings the register: give one of the two",
+				(struct text){ 0 });
+			return;
+		}
+		mm->reg = l->form->measures[mm->of].reg;
+		mm->date = l->form->measures[mm->of].date;
+		mm->kind = l->form->measures[mm->of].kind;
+		mm->sum = l->form->measures[mm->of].sum;
+		mm->source = l->form->measures[mm->of].source;
+		mm->with = l->form->measures[mm->of].with;
+	} else {
+		mm->reg = key_register(l, section);
+		if (!l->failed && (!mm->reg || !date))
+			form_refuse(l, section->line,
+				"a measure names a register and a date, or another measure with of",
+				(struct text){ 0 });
+	}
+	if (!l->failed && date)
+		mm->date = key_date(l, section, mm->reg, "date");
+}
+
+static void measure_counts(struct loader *l, const struct node *section, struct measure *mm)
+{
+	const struct node *sum = key_find(section, "sum"),
+			  *distinct = key_find(section, "distinct");
+	const struct node *with = key_find(section, "with");
+	bool inherits = mm->of >= 0 && mm->kind == MEASURE_DISTINCT && !distinct;
+
+	if (sum && distinct) {
+		form_refuse(
+			l, sum->line, "sum and distinct exclude each other", (struct text){ 0 });
+	} else if (sum) {
+		mm->kind = MEASURE_SUM;
+		mm->sum = key_field(l, mm->reg, sum);
+		if (mm->sum && mm->sum->type != FIELD_INT && mm->sum->type != FIELD_DEC1 &&
+			mm->sum->type != FIELD_MONEY)
+			form_refuse(l, sum->line, "not a number that can be summed", sum->text);
+	} else if (distinct) {
+		measure_distinct(l, distinct, mm);
+	}
+	if (l->failed || mm->kind != MEASURE_DISTINCT)
+		goto with;
+	/* A measure that only adds `with` to a distinct one looks at the same facts. */
+	if (inherits)
+		l->entity = l->fs->sources[mm->source]->entity;
+	if (!inherits || mm->where || key_find(section, "date")) {
+		struct source s = { .form = l->form,
+			.reg = mm->reg,
+			.measure = (int)l->form->n_measures,
+			.date = mm->date,
+			.entity = l->entity };
+
+		mm->source = form_source_add(l, &s, section->line);
+	}
+with:
+	if (!l->failed && with)
+		measure_with(l, with, mm);
+}
+
+void form_measure_read(struct loader *l, const struct node *section)
+{
+	struct measure *mm = &l->form->measures[l->form->n_measures];
+
+	if (l->form->n_measures == FORM_MEASURES_MAX) {
+		form_refuse(l, section->line, "more measures than a form may have", section->text);
+		return;
+	}
+	if (!section->text.n || form_measure_find(l->form, section->text) >= 0) {
+		form_refuse(l, section->line, "a measure has a number of its own", section->text);
+		return;
+	}
+	if (!KEYS_CHECK(l, section, measure_keys))
+		return;
+	mm->id = section->text.p;
+	mm->zh = key_text(section, "zh", "");
+	mm->en = key_text(section, "en", "");
+	mm->of = -1;
+	measure_base(l, section, mm);
+	if (!l->failed)
+		mm->where = key_where(l, section, mm->reg);
+	if (!l->failed)
+		measure_counts(l, section, mm);
+	if (!l->failed)
+		form_plan_add(l, mm->reg, section->line);
+	l->form->n_measures++;
+}

@@ -1,0 +1,238 @@
+/* From a form file's tree to a form: each kind of section has a list of the keys that may stand in
+ * it; what stands there is then looked up in the registers, the code lists and the form itself.
+ *
+ * Normal path: head → dims → measures in order (a measure may build on one before it) → checks →
+ * plans and sources (form.c). The first fault ends the reading, told with its line. */
+#include "aggregator/form_keys.h"
+
+#include "proto/check.h"
+
+static const struct key form_keys[] = {
+	{ "number", KEY_TEXT, true },
+	{ "title", KEY_TEXT, true },
+	{ "title_en", KEY_TEXT, true },
+	{ "issuer", KEY_TEXT, true },
+	{ "approver", KEY_TEXT, true },
+	{ "approval", KEY_TEXT, true },
+	{ "valid_until", KEY_TEXT, true },
+	{ "unit", KEY_TEXT, true },
+	{ "unit_en", KEY_TEXT, true },
+	{ "edition", KEY_TEXT, true },
+	{ "periods", KEY_LIST, true },
+	{ "cumulative", KEY_BOOL, false },
+	{ "dim", KEY_SECTION, true },
+	{ "measure", KEY_SECTION, true },
+	{ "check", KEY_SECTION, false },
+};
+static const struct key dim_keys[] = {
+	{ "zh", KEY_TEXT, true },
+	{ "en", KEY_TEXT, true },
+	{ "codes", KEY_TEXT, true },
+	{ "rows", KEY_LIST, false },
+	{ "none", KEY_BOOL, false },
+	{ "row", KEY_SECTION, false },
+};
+static const struct key row_keys[] = {
+	{ "register", KEY_TEXT, true },
+	{ "where", KEY_TEXT, true },
+};
+static const struct key check_keys[] = {
+	{ "rule", KEY_TEXT, true },
+	{ "level", KEY_TEXT, true },
+	{ "zh", KEY_TEXT, false },
+	{ "en", KEY_TEXT, false },
+	{ "periods", KEY_LIST, false },
+	{ "last", KEY_BOOL, false },
+};
+
+/* ---- dims ---- */
+
+static int row_index(const struct form_dim *d, struct text code)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (text_is(code, d->rows[i].code))
+			return (int)i;
+	return -1;
+}
+
+static void dim_rows(struct loader *l, const struct node *section, struct form_dim *d)
+{
+	const struct node *codes = key_find(section, "codes"), *list = key_find(section, "rows");
+	const struct code_list *all = code_list_find(codes->text);
+	struct form_row *rows;
+
+	if (!all || all->n == 0 || all->n > FORM_ROWS_MAX) {
+		form_refuse(l, codes->line, "no such list of codes", codes->text);
+		return;
+	}
+	rows = form_alloc(l, (all->n + 1) * sizeof(*rows));
+	if (!rows)
+		return;
+	d->rows = rows;
+	for (size_t i = 0; !list && i < all->n; i++)
+		rows[d->n++] = (struct form_row){ all->at[i].code, all->at[i].zh, all->at[i].en };
+	for (const struct node *n = list ? list->inside : NULL; n && !l->failed; n = n->next) {
+		int i = code_index(all, n->text);
+
+		if (i < 0)
+			form_refuse(l, n->line, "not a code of the list", n->text);
+		else if (row_index(d, n->text) >= 0)
+			form_refuse(l, n->line, "stands twice", n->text);
+		else
+			rows[d->n++] =
+				(struct form_row){ all->at[i].code, all->at[i].zh, all->at[i].en };
+	}
+	d->none = key_flag(section, "none");
+	if (d->none)
+		rows[d->n++] = (struct form_row){ "_Z", "不适用", "does not apply" };
+}
+
+static void dim_exception(struct loader *l, const struct node *section, struct form_dim *d)
+{
+	int row = row_index(d, section->text);
+	struct form_exception *x;
+
+	if (row < 0) {
+		form_refuse(l, section->line, "the dim has no such row", section->text);
+		return;
+	}
+	if (!KEYS_CHECK(l, section, row_keys))
+		return;
+	x = form_alloc(l, sizeof(*x));
+	if (!x)
+		return;
+	x->row = (uint16_t)row;
+	x->reg = key_register(l, section);
+	x->where = x->reg ? key_where(l, section, x->reg) : NULL;
+	x->next = d->exceptions;
+	d->exceptions = x;
+}
+
+static void dim_read(struct loader *l, const struct node *section)
+{
+	struct form_dim *d = &l->form->dims[l->form->n_dims];
+
+	if (l->form->n_dims == FORM_DIMS_MAX) {
+		form_refuse(l, section->line, "more dims than a form may have", section->text);
+		return;
+	}
+	if (!section->text.n) {
+		form_refuse(l, section->line, "a dim has a name", section->text);
+		return;
+	}
+	for (size_t i = 0; i < l->form->n_dims; i++)
+		if (text_is(section->text, l->form->dims[i].name))
+			form_refuse(l, section->line, "stands twice", section->text);
+	if (!KEYS_CHECK(l, section, dim_keys))
+		return;
+	d->name = section->text.p;
+	d->zh = key_text(section, "zh", "");
+	d->en = key_text(section, "en", "");
+	dim_rows(l, section, d);
+	for (const struct node *n = section->inside; n && !l->failed; n = n->next)
+		if (text_is(n->name, "row"))
+			dim_exception(l, n, d);
+	l->form->n_dims++;
+}
+
+/* ---- checks ---- */
+
+static void check_read(struct loader *l, const struct node *section)
+{
+	const struct node *level, *periods;
+	struct form_check *c;
+	struct errmsg part = { "" };
+
+	if (!section->text.n)
+		form_refuse(l, section->line, "a check has a name", section->text);
+	if (l->failed || !KEYS_CHECK(l, section, check_keys))
+		return;
+	c = form_alloc(l, sizeof(*c));
+	if (!c)
+		return;
+	level = key_find(section, "level");
+	periods = key_find(section, "periods");
+	if (!text_is(level->text, "hard") && !text_is(level->text, "soft"))
+		form_refuse(l, level->line, "a check is hard or soft", level->text);
+	*c = (struct form_check){ .id = section->text.p,
+		.rule = key_text(section, "rule", ""),
+		.hard = text_is(level->text, "hard"),
+		.zh = key_text(section, "zh", ""),
+		.en = key_text(section, "en", ""),
+		.periods = periods ? key_periods(l, periods) : l->form->periods,
+		.last = key_flag(section, "last"),
+		.next = l->form->checks };
+	for (const struct form_check *k = c->next; k; k = k->next)
+		if (strcmp(k->id, c->id) == 0)
+			form_refuse(l, section->line, "stands twice", section->text);
+	if (!l->failed && form_check_parse(c, l->form, &part) != 0)
+		key_refuse_part(l, key_find(section, "rule"), &part);
+	l->form->checks = c;
+}
+
+/* ---- the form ---- */
+
+static void sections(struct loader *l, const struct node *form, const char *name,
+	void (*read)(struct loader *l, const struct node *section))
+{
+	for (const struct node *n = form->inside; n && !l->failed; n = n->next)
+		if (text_is(n->name, name))
+			read(l, n);
+}
+
+static void head_read(struct loader *l, const struct node *n)
+{
+	struct form *f = l->form;
+	const struct node *until = key_find(n, "valid_until");
+
+	f->id = n->text.p;
+	f->file = l->file;
+	f->title = key_text(n, "title", "");
+	f->title_en = key_text(n, "title_en", "");
+	f->unit = key_text(n, "unit", "");
+	f->unit_en = key_text(n, "unit_en", "");
+	f->edition = key_text(n, "edition", "");
+	f->number = key_text(n, "number", "");
+	f->issuer = key_text(n, "issuer", "");
+	f->approver = key_text(n, "approver", "");
+	f->approval = key_text(n, "approval", "");
+	f->valid_until = until->text.p;
+	f->periods = key_periods(l, key_find(n, "periods"));
+	f->cumulative = key_flag(n, "cumulative");
+	if (!date_parse(until->text))
+		form_refuse(l, until->line, "not a date", until->text);
+	if (f->cumulative && !(f->periods & 1u << PERIOD_MONTH))
+		form_refuse(l, n->line, "cumulative needs months among the periods",
+			(struct text){ 0 });
+}
+
+int form_read(struct forms *fs, const char *file, struct text in, struct errmsg *m)
+{
+	struct loader l = { .fs = fs, .file = file, .m = m };
+	const struct node *n = form_text_parse(file, in, &fs->arena, m);
+
+	if (!n)
+		return ERR_INVALID;
+	l.form = form_alloc(&l, sizeof(*l.form));
+	if (!l.form)
+		return ERR_INVALID;
+	if (n->kind != NODE_SECTION || !text_is(n->name, "form") || !n->text.n || n->next)
+		form_refuse(&l, n->next ? n->next->line : n->line,
+			"a form file holds one form and nothing else", n->name);
+	if (!l.failed && forms_find(fs, n->text))
+		form_refuse(&l, n->line, "another file has this form", n->text);
+	if (fs->n == FORMS_MAX)
+		form_refuse(&l, n->line, "more forms than can be held", (struct text){ 0 });
+	if (!l.failed && KEYS_CHECK(&l, n, form_keys))
+		head_read(&l, n);
+	sections(&l, n, "dim", dim_read);
+	if (!l.failed && form_rows(l.form) > FORM_CELLS_MAX)
+		form_refuse(&l, n->line, "the dims make more rows than a form may have",
+			(struct text){ 0 });
+	sections(&l, n, "measure", form_measure_read);
+	sections(&l, n, "check", check_read);
+	if (l.failed)
+		return ERR_INVALID;
+	fs->forms[fs->n++] = l.form;
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* While a form file is read: what its parts (form_read.c) hand to the set of forms (form.c). */
+#ifndef AGGREGATOR_FORM_READ_H
+#define AGGREGATOR_FORM_READ_H
+
+#include "aggregator/form.h"
+#include "aggregator/form_text.h"
+
+struct loader {
+	struct forms *fs;
+	struct form *form; /* the one being read */
+	const char *file;
+	struct errmsg *m;
+	bool failed;	 /* sticky: m holds the first fault */
+	unsigned entity; /* of the measure being read */
+};
+
+/* "FILE:LINE: words: what"; only the first one is kept. */
+void form_refuse(struct loader *l, int line, const char *words, struct text what);
+/* Zeroed memory that lives as long as the forms; NULL after a fault. */
+void *form_alloc(struct loader *l, size_t n);
+
+/* Reads one section `measure`. */
+void form_measure_read(struct loader *l, const struct node *section);
+/* Index of a measure, or -1. */
+int form_measure_find(const struct form *f, struct text id);
+/* The number of an entity, of a source: the same one twice has one number. 0 after a fault. */
+unsigned form_entity(struct loader *l, const struct entity *e, int line);
+unsigned form_source_add(struct loader *l, const struct source *s, int line);
+/* The form asks something of this register. */
+void form_plan_add(struct loader *l, const struct reg *reg, int line);
+
+#endif
