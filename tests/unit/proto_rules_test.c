@@ -24,7 +24,7 @@ static const struct good {
 	{ "training",
 		"enrolment_no=1|class_no=1|" WHO "type=upgrade|channel=enterprise|institution=" U
 		"|employer=" U "|status_group=employed|enrolled_on=1960-01-01|ended_on=1960-02-01|"
-			       "result=completed|hours_online=2000|"
+		"result=completed|hours_online=2000|"
 		"hours_offline=0" },
 	{ "apprenticeship",
 		"contract_no=1|" WHO "scheme=modern|employer=" U "|school=" U "|mentor_employer=M1|"
@@ -47,9 +47,9 @@ static const struct good {
 		"on=2019-03-01|status=paid" },
 	{ "fund", "fund_no=1|year=2019|source=talent|purpose=base|budget=5|allotted=5" },
 	{ "introduction", "case_no=1|" WHO "route=hukou|basis=level|nationality=DEU|received_on="
-					   "2019-01-01|decided_on=2019-01-01" },
+			  "2019-01-01|decided_on=2019-01-01" },
 	{ "expense", "uscc=" U "|year=2019|ownership=state|industry=C|staff=2|wages=9|drawn=5|"
-			       "spent=5|spent_frontline=5|"
+		     "spent=5|spent_frontline=5|"
 		     "staff_frontline=2|trained=1|growth_skilled=-1.5|growth_managers=2" },
 	{ "demand", "uscc=" U "|period=2019-H2|stratum=S|occupation=" OCC
 		    "|employed=0|vacant=0|hiring=0|urgency=5" },
