@@ -7,7 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void look(void *arg, const char *section, const char *title, const char *name, const char *value, const char *source)
+static void look(void *arg, const char *section, const char *title, const char *name,
+	const char *value, const char *source)
 {
 	size_t *sum = arg;
 

@@ -1,5 +1,5 @@
-/* Fuzz: an entry out of a store or off the wire, down to its record's values; and a whole batch. Nothing may crash, hang, or take
- * more than the arena's budget. */
+/* Fuzz: an entry out of a store or off the wire, down to its record's values; and a whole batch.
+ * Nothing may crash, hang, or take more than the arena's budget. */
 #include "daemon/ledger/ledger.h"
 #include "proto/record.h"
 
