@@ -309,6 +309,16 @@ static void on_frame(struct step *s)
 
 /* ---- what the driver says ---- */
 
+/* Waits for an ACK: for what is in flight, or for credit to send what is not. */
+static bool waits_for_ack(const struct child *c)
+{
+	bool unsent = false;
+
+	for (size_t i = 0; i < c->n_ledgers; i++)
+		unsent = unsent || c->ledgers[i].next <= c->ledgers[i].position;
+	return c->n_flights > 0 || (unsent && c->credit - c->spent < c->conf.batch_most);
+}
+
 static void on_tick(struct step *s)
 {
 	struct child *c = s->c;
@@ -330,7 +340,7 @@ static void on_tick(struct step *s)
 		break;
 	}
 	uint64_t silent = s->now - c->heard_ms;
-	bool stuck = c->n_flights > 0 && s->now - c->progress_ms >= c->conf.ack_ms;
+	bool stuck = waits_for_ack(c) && s->now - c->progress_ms >= c->conf.ack_ms;
 	if (silent > (uint64_t)CHILD_MISSED * c->conf.heartbeat_ms || stuck) {
 		end(s, LINK_OK, false);
 		return;
