@@ -90,7 +90,7 @@ static size_t whole_chars(const char *p, size_t n)
 
 static void flaw(struct csv_reader *r, unsigned which)
 {
-	if (!(r->flaws & (CSV_TOO_LONG | CSV_NOT_UTF8 | CSV_NUL)))
+	if (!(r->flaws & (FLAW_TOO_LONG | FLAW_NOT_UTF8 | FLAW_NUL)))
 		r->flawed = r->n_cells;
 	r->flaws |= which;
 }
@@ -131,7 +131,7 @@ static void on_cell(void *p, size_t n, void *arg)
 		r->line += count_lines((const char *)p + stub, n - stub, &cr);
 	if (r->dropping) {
 		began = r->cell_line;
-		flaw(r, r->line > began ? CSV_TOO_LONG | CSV_QUOTE : CSV_TOO_LONG);
+		flaw(r, r->line > began ? FLAW_TOO_LONG | FLAW_QUOTE : FLAW_TOO_LONG);
 		if (r->line > began && !r->quote_line)
 			r->quote_line = began;
 		p = r->beginning;
@@ -141,9 +141,9 @@ static void on_cell(void *p, size_t n, void *arg)
 	if (r->n_cells == 0)
 		r->row_line = began;
 	if (r->nuls && n && memchr(p, 0, n))
-		flaw(r, CSV_NUL);
+		flaw(r, FLAW_NUL);
 	if (r->n_cells < CSV_CELLS_MAX && !keep(r, p, n)) {
-		flaw(r, CSV_TOO_LONG);
+		flaw(r, FLAW_TOO_LONG);
 		r->cuts[r->n_cells] = (struct cut){ 0, 0 };
 	}
 	r->cell_line = began;
@@ -165,12 +165,12 @@ static void give_row(struct csv_reader *r)
 
 		while (i < kept && text_utf8_ok(r->cells[i]))
 			i++;
-		if (!(r->flaws & (CSV_TOO_LONG | CSV_NUL)))
+		if (!(r->flaws & (FLAW_TOO_LONG | FLAW_NUL)))
 			r->flawed = i;
-		r->flaws |= CSV_NOT_UTF8;
+		r->flaws |= FLAW_NOT_UTF8;
 	}
 	row.flaws = r->flaws;
-	row.flawed = r->flaws & ~(unsigned)CSV_QUOTE ? r->flawed : r->n_cells;
+	row.flawed = r->flaws & ~(unsigned)FLAW_QUOTE ? r->flawed : r->n_cells;
 	if (r->quote_line)
 		row.line = r->quote_line;
 	if (!r->stopped && !r->on_row(r->arg, &row))
@@ -298,7 +298,7 @@ bool csv_reader_end(struct csv_reader *r)
 	r->quotes = true;
 	csv_set_opts(&r->parser, CSV_REPALL_NL | CSV_STRICT | CSV_STRICT_FINI);
 	if (csv_fini(&r->parser, on_cell, on_row_end, r) != 0) {
-		r->flaws |= CSV_QUOTE;
+		r->flaws |= FLAW_QUOTE;
 		r->quote_line = r->dropping ? r->cell_line : r->line;
 		csv_set_opts(&r->parser, CSV_REPALL_NL);
 		(void)csv_fini(&r->parser, on_cell, on_row_end, r);

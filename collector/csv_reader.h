@@ -16,22 +16,23 @@
 #define CSV_CELL_BEGINNING_MAX 200 /* bytes kept of a cell that is too long */
 
 enum csv_flaw {
-	CSV_TOO_LONG = 1, /* a cell or the row is over its limit */
-	CSV_NOT_UTF8 = 2,
-	CSV_NUL = 4,
-	CSV_QUOTE = 8, /* a quote is not closed: what follows was swallowed up to the next quote or
+	FLAW_TOO_LONG = 1, /* a cell or the row is over its limit */
+	FLAW_NOT_UTF8 = 2,
+	FLAW_NUL = 4,
+	FLAW_QUOTE = 8, /* a quote is not closed: what follows was swallowed up to the next quote or
 			  the end */
 };
 
 /* Borrowed for the call. */
 struct csv_row {
-	uint64_t line;	/* of its first character; with CSV_QUOTE the line on which the quote stands
-			 */
+	uint64_t line; /* of its first character; with FLAW_QUOTE the line on which the quote stands
+			*/
 	uint64_t lines; /* how many it spans */
 	size_t n_cells; /* as many as it has; cells[] holds the first CSV_CELLS_MAX */
 	const struct text *cells;
 	unsigned flaws;
-	size_t flawed; /* index of the first cell with a flaw other than CSV_QUOTE; n_cells: none */
+	size_t flawed; /* index of the first cell with a flaw other than FLAW_QUOTE; n_cells: none
+			*/
 };
 
 struct csv_reader;

@@ -171,15 +171,15 @@ static void post(struct intake_run *r)
 bool intake_header(struct intake_run *r, const struct csv_row *row)
 {
 	r->headed = true;
-	if (row->flaws & (CSV_NUL | CSV_NOT_UTF8))
+	if (row->flaws & (FLAW_NUL | FLAW_NOT_UTF8))
 		errmsg_set(&r->words,
 			"%s: line %llu: the header line is not UTF-8 text: save the file as CSV in "
 			"UTF-8",
-			row->flaws & CSV_NUL ? "E014" : "E002", (unsigned long long)row->line);
-	else if (row->flaws & CSV_QUOTE)
+			row->flaws & FLAW_NUL ? "E014" : "E002", (unsigned long long)row->line);
+	else if (row->flaws & FLAW_QUOTE)
 		errmsg_set(&r->words, "E003: line %llu: a quote in the header line is never closed",
 			(unsigned long long)row->line);
-	else if (row->flaws & CSV_TOO_LONG)
+	else if (row->flaws & FLAW_TOO_LONG)
 		errmsg_set(&r->words,
 			"E010: line %llu: the header line is too long: is this a CSV file?",
 			(unsigned long long)row->line);
@@ -217,15 +217,15 @@ static bool well_formed(const struct intake_run *r, const struct csv_row *row, s
 	if (row->flawed < r->columns.n && r->columns.field[row->flawed] >= 0)
 		field = &r->reg->fields[r->columns.field[row->flawed]];
 	/* A quote that a later quote closed by chance: rows were swallowed in between. */
-	if (row->flaws & CSV_QUOTE || (other_length && row->lines > 1))
+	if (row->flaws & FLAW_QUOTE || (other_length && row->lines > 1))
 		faults_add(f, "E003", NULL);
-	else if (row->flaws & CSV_TOO_LONG)
+	else if (row->flaws & FLAW_TOO_LONG)
 		faults_add(f, "E009", field);
 	else if (other_length)
 		faults_add(f, row->n_cells < r->columns.n ? "E007" : "E008", NULL);
-	if (row->flaws & CSV_NOT_UTF8)
+	if (row->flaws & FLAW_NOT_UTF8)
 		faults_add(f, "E102", field);
-	if (row->flaws & CSV_NUL)
+	if (row->flaws & FLAW_NUL)
 		faults_add(f, "E103", field);
 	return f->n == 0;
 }
