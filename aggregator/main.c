@@ -1,0 +1,293 @@
+/* tally-aggregator: the city's daemon. Ledgers of all children come in over the link, are folded
+ * into views, and shown as the survey's forms. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "aggregator/aggregator.h"
+
+#define RETRY_MS 5000
+
+static const struct conf_row own_rows[] = {
+	{ .name = "area",
+		.type = CONF_AREA,
+		.required = true,
+		.example = "\"310000\"",
+		.help_en = "The area whose records are counted here, all districts together.",
+		.help_zh = "本机汇总的地区（全市）的代码。" },
+	{ .name = "listen",
+		.type = CONF_ENDPOINT,
+		.required = true,
+		.example = "\"tcp://0.0.0.0:7310\"",
+		.help_en = "Where districts connect.",
+		.help_zh = "各区连接的地址。" },
+	{ .name = "forms_dir",
+		.type = CONF_PATH,
+		.example = "\"/etc/tally/forms\"",
+		.help_en = "Form files (*.form) that take the place of the ones built in.",
+		.help_zh = "报表定义文件（*.form）所在目录；给出后取代内置报表。" },
+	{ .name = "views_limit",
+		.type = CONF_SIZE,
+		.preset = "64GiB",
+		.least = 64ull << 20,
+		.most = 16ull << 40,
+		.help_en = "Most that the views' store may hold. A recount needs as much again "
+			   "while it runs.",
+		.help_zh = "视图库的上限；重算期间另需同样的空间。" },
+	{ .section = "child",
+		.name = "key",
+		.type = CONF_TEXT,
+		.required = true,
+		.example = "\"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\"",
+		.help_en = "The district's public key of the link (Z85), as its `tallyctl keygen` "
+			   "printed it.",
+		.help_zh = "该区的连接公钥（Z85），由其 tallyctl keygen 打印。" },
+	{ .section = "child",
+		.name = "signer",
+		.type = CONF_TEXT,
+		.required = true,
+		.example = "\"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"",
+		.help_en = "The district's public key of signatures (Ed25519, base64).",
+		.help_zh = "该区的签名公钥（Ed25519，base64）。" },
+};
+#define OWN_ROWS (sizeof(own_rows) / sizeof(*own_rows))
+
+/* ---- parts ---- */
+
+static int forms_start(struct daemon *d, struct errmsg *m)
+{
+	const char *dir = conf_text(d->conf, "forms_dir");
+	struct aggregator *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return ERR_NOMEM;
+	a->city = ledger_own(d->ledger);
+	a->forms = dir[0] ? forms_open_dir(dir, m) : forms_open(form_sources, form_sources_n, m);
+	if (!a->forms) {
+		free(a);
+		return ERR_INVALID;
+	}
+	d->own = a;
+	return 0;
+}
+
+static void forms_stop(struct daemon *d)
+{
+	forms_close(aggregator_of(d)->forms);
+	free(d->own);
+	d->own = NULL;
+}
+
+static void retry(void *arg)
+{
+	struct views_state s;
+
+	views_state(arg, &s);
+	if (s.err || s.stopped_origin)
+		views_wake(arg);
+}
+
+static int views_start(struct daemon *d, struct errmsg *m)
+{
+	struct aggregator *a = aggregator_of(d);
+	char dir[4096];
+	struct views_conf conf = { .dir = dir,
+		.limit_bytes = conf_number(d->conf, "views_limit"),
+		.ledger = d->ledger,
+		.forms = a->forms,
+		.city = a->city };
+	int err;
+
+	snprintf(dir, sizeof(dir), "%s/views", conf_text(d->conf, "state_dir"));
+	err = views_open(&a->views, &conf, m);
+	if (err)
+		return err;
+	a->retry = timer_open(d->loop, retry, a->views);
+	if (!a->retry) {
+		views_close(a->views);
+		return ERR_NOMEM;
+	}
+	timer_start(a->retry, RETRY_MS, RETRY_MS);
+	/* What came in before the last stop and was not folded. */
+	views_wake(a->views);
+	return 0;
+}
+
+static void views_stop(struct daemon *d)
+{
+	timer_close(aggregator_of(d)->retry);
+	views_close(aggregator_of(d)->views);
+}
+
+static void accepted(void *arg, uint32_t origin, uint64_t position)
+{
+	(void)origin;
+	(void)position;
+	views_wake(aggregator_of(arg)->views);
+	/* Children's ledgers go on to parents of our own. */
+	daemon_ledger_grew(arg);
+}
+
+static int child_read(const struct conf *c, size_t i, struct link_peer_conf *out, struct errmsg *m)
+{
+	const char *title = conf_title(c, "child", i), *key = conf_in_text(c, "child", i, "key");
+	char *end;
+	unsigned long origin = strtoul(title, &end, 10);
+
+	if (strlen(title) != 6 || *end) {
+		errmsg_set(m, "child %s: not an area code of six digits", title);
+		return ERR_INVALID;
+	}
+	if (strlen(key) != sizeof(out->key) - 1) {
+		errmsg_set(m, "child %s: key: a public key of the link has 40 characters", title);
+		return ERR_INVALID;
+	}
+	out->origin = (uint32_t)origin;
+	memcpy(out->key, key, sizeof(out->key));
+	if (base64_get(out->signer, sizeof(out->signer),
+		    text_of(conf_in_text(c, "child", i, "signer"))) != 0) {
+		errmsg_set(m,
+			"child %s: signer: not a public key of signatures (44 characters of "
+			"base64)",
+			title);
+		return ERR_INVALID;
+	}
+	return 0;
+}
+
+static int by_origin(const void *a, const void *b)
+{
+	const struct link_peer_conf *x = a, *y = b;
+
+	return x->origin < y->origin ? -1 : x->origin > y->origin;
+}
+
+static int children_read(struct aggregator *a, const struct conf *c, struct errmsg *m)
+{
+	size_t n = conf_sections(c, "child");
+	int err = 0;
+
+	a->children = calloc(n + 1, sizeof(*a->children));
+	if (!a->children)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < n && !err; i++)
+		err = child_read(c, i, &a->children[i], m);
+	a->n_children = n;
+	qsort(a->children, n, sizeof(*a->children), by_origin);
+	for (size_t i = 0; i < n && !err; i++) {
+		if (a->children[i].origin == a->city ||
+			(i && a->children[i].origin == a->children[i - 1].origin)) {
+			errmsg_set(m, "child %06u: stands twice, or is this node's own area",
+				a->children[i].origin);
+			err = ERR_INVALID;
+		}
+	}
+	return err;
+}
+
+static int links_start(struct daemon *d, struct errmsg *m)
+{
+	struct aggregator *a = aggregator_of(d);
+	int err = children_read(a, d->conf, m);
+
+	if (!err) {
+		struct link_parent_conf conf = { .listen = conf_text(d->conf, "listen"),
+			.children = a->children,
+			.n_children = a->n_children,
+			.signer = &d->sign,
+			.on_accept = accepted,
+			.arg = d };
+
+		err = link_parent_open(&a->parent, d->net, d->ledger, &conf, m);
+	}
+	if (err)
+		free(a->children);
+	return err;
+}
+
+static void links_stop(struct daemon *d)
+{
+	link_parent_close(aggregator_of(d)->parent);
+	free(aggregator_of(d)->children);
+}
+
+static const struct daemon_part parts[] = {
+	{ "forms", forms_start, forms_stop },
+	{ "views", views_start, views_stop },
+	{ "links", links_start, links_stop },
+};
+
+/* ---- routes ---- */
+
+static const struct api_route routes[] = {
+	{ .method = "GET",
+		.path = "/v1/forms",
+		.command = "form list",
+		.query = "lang",
+		.right = RIGHT_VIEWER,
+		.help_en = "The forms of the survey.",
+		.help_zh = "调查制度的各张报表。",
+		.handle = route_form_list },
+	{ .method = "GET",
+		.path = "/v1/forms/{form}",
+		.command = "form show FORM",
+		.query = "period! area cumulative? zeros? lang",
+		.right = RIGHT_VIEWER,
+		.help_en = "A form's figures, as the registers say at this moment.",
+		.help_zh = "一张报表此刻的数字（由登记册汇总）。",
+		.handle = route_form_show },
+	{ .method = "GET",
+		.path = "/v1/forms/{form}/checks/{period}",
+		.command = "check run FORM PERIOD",
+		.query = "area lang",
+		.right = RIGHT_VIEWER,
+		.help_en = "The form's checks that do not hold: both sides and the imbalance.",
+		.help_zh = "不符合的审核关系：两侧数值与差额。",
+		.handle = route_check_run },
+	{ .method = "GET",
+		.path = "/v1/districts",
+		.command = "districts",
+		.query = "lang",
+		.right = RIGHT_VIEWER,
+		.help_en = "A row for each district: its link, how far its ledger stands here, is "
+			   "proven equal and folded.",
+		.help_zh = "每区一行：连接、账本位置、相符位置、入表位置。",
+		.handle = route_districts },
+	{ .method = "GET",
+		.path = "/v1/findings",
+		.command = "finding list",
+		.query = "limit after lang",
+		.right = RIGHT_VIEWER,
+		.help_en = "Entries that could not be folded, or not in all, with reasons.",
+		.help_zh = "未能汇总的条目及原因。",
+		.handle = route_findings },
+	{ .method = "POST",
+		.path = "/v1/recount",
+		.command = "recount",
+		.right = RIGHT_OPERATOR,
+		.help_en = "Folds every ledger anew beside the running views and compares bit by "
+			   "bit; exit 1 on any difference.",
+		.help_zh = "在旁重新汇总全部账本，并与现有视图逐位比较；有差异时退出码为 1。",
+		.handle = route_recount },
+};
+
+int main(int argc, char **argv)
+{
+	static struct conf_row rows[OWN_ROWS + DAEMON_CONF_ROWS_N];
+	static const struct daemon_program program = {
+		.name = "tally-aggregator",
+		.role = "aggregator",
+		.origin_setting = "area",
+		.rows = rows,
+		.n_rows = sizeof(rows) / sizeof(*rows),
+		.before_links = parts,
+		.n_before_links = sizeof(parts) / sizeof(*parts),
+		.routes = routes,
+		.n_routes = sizeof(routes) / sizeof(*routes),
+		.status = city_status,
+		.metrics = city_metrics,
+	};
+
+	memcpy(rows, own_rows, sizeof(own_rows));
+	memcpy(rows + OWN_ROWS, daemon_conf_rows, sizeof(daemon_conf_rows));
+	return daemon_main(argc, argv, &program);
+}
