@@ -65,7 +65,7 @@ int ask_run(struct client *c, const struct request *q, const struct ctl_options 
 	static const char *const accept[] = { [CTL_TABLE] = TABLE_TYPE ", application/json;q=0.5",
 		[CTL_CSV] = "text/csv",
 		[CTL_JSON] = "application/json" };
-	struct answer a;
+	struct answer a = { 0 };
 	struct call call = { .method = q->method,
 		.url = q->url.p,
 		.accept = accept[o->output],

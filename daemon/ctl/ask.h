@@ -5,7 +5,7 @@
 
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/ctl.h"
-#include "daemon/ctl/route.h"
+#include "daemon/ctl/command.h"
 
 /* A CTL_… code. */
 int ask_run(struct client *c, const struct request *q, const struct ctl_options *o);

@@ -247,7 +247,7 @@ int client_open(struct client **out, const char *socket)
 		free(c);
 		return ctl_fail(CTL_FAILED, "out of memory");
 	}
-	strcpy(c->socket, socket);
+	memcpy(c->socket, socket, strlen(socket) + 1);
 	*out = c;
 	return 0;
 }
@@ -290,6 +290,6 @@ int client_socket(const char *given, char *out, size_t size)
 		return socket_search(out, size);
 	if (strlen(s) >= size)
 		return ctl_fail(CTL_NO_DAEMON, "%s: too long for the path of a socket", s);
-	strcpy(out, s);
+	memcpy(out, s, strlen(s) + 1);
 	return 0;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/ctl/route.h"
+#include "daemon/ctl/command.h"
 #include "daemon/ctl/width.h"
 
 static const char usage_en[] =
@@ -48,12 +48,12 @@ static bool begins_with(const char *command, char *const *words, int n)
 	return true;
 }
 
-static void route_print(const struct route *r, bool zh)
+static void route_print(const struct command *r, bool zh)
 {
 	struct buf line = { 0 };
 	const char *words = zh && *r->help_zh ? r->help_zh : r->help_en;
 	buf_str(&line, "  ");
-	route_usage(r, &line);
+	command_usage(r, &line);
 	buf_str(&line, "\n      ");
 	width_put(&line, text_of(words));
 	if (*r->right)
@@ -66,7 +66,7 @@ static void route_print(const struct route *r, bool zh)
 
 int help_print(const json_t *routes, char *const *words, int n, const struct ctl_options *o)
 {
-	struct route r;
+	struct command r;
 	int found = 0;
 	if (n == 0 || (n > 0 && strcmp(words[0], "keygen") == 0)) {
 		fputs(o->zh ? usage_zh : usage_en, stdout);
@@ -75,8 +75,8 @@ int help_print(const json_t *routes, char *const *words, int n, const struct ctl
 		if (routes)
 			fputs(o->zh ? "\n命令：\n" : "\ncommands:\n", stdout);
 	}
-	for (size_t i = 0; i < routes_n(routes); i++)
-		if (route_at(routes, i, &r) && begins_with(r.command, words, n)) {
+	for (size_t i = 0; i < commands_n(routes); i++)
+		if (command_at(routes, i, &r) && begins_with(r.command, words, n)) {
 			route_print(&r, o->zh);
 			found++;
 		}

@@ -17,7 +17,7 @@
 /* The daemon's routes; NULL with a CTL_… code in *code, which was said. */
 static json_t *routes_get(struct client *c, int *code)
 {
-	struct answer a;
+	struct answer a = { 0 };
 	struct call call = { .method = "GET", .url = "/v1/", .accept = "application/json" };
 	json_t *v = NULL;
 	*code = client_call(c, &call, &a);
@@ -35,10 +35,10 @@ static json_t *routes_get(struct client *c, int *code)
 	return v;
 }
 
-static int usage_fail(const struct route *r, const char *why)
+static int usage_fail(const struct command *r, const char *why)
 {
 	struct buf usage = { 0 };
-	route_usage(r, &usage);
+	command_usage(r, &usage);
 	int code =
 		ctl_fail(CTL_USAGE, "%s; usage: tallyctl %s", why, usage.p ? usage.p : r->command);
 	buf_deinit(&usage);
@@ -46,7 +46,7 @@ static int usage_fail(const struct route *r, const char *why)
 }
 
 /* No route fits: say it of the one that came nearest. */
-static int match_fail(const struct ctl_options *o, const struct route *nearest, const char *why)
+static int match_fail(const struct ctl_options *o, const struct command *nearest, const char *why)
 {
 	if (nearest)
 		return usage_fail(nearest, why);
@@ -61,14 +61,14 @@ static int match_fail(const struct ctl_options *o, const struct route *nearest, 
 
 static int run_words(struct client *c, const json_t *routes, const struct ctl_options *o)
 {
-	struct route r, nearest = { 0 };
+	struct command r, nearest = { 0 };
 	char why[sizeof(((struct request *)0)->why)] = "";
 	size_t literals = 0;
-	for (size_t i = 0; i < routes_n(routes); i++) {
+	for (size_t i = 0; i < commands_n(routes); i++) {
 		struct request q;
-		if (!route_at(routes, i, &r))
+		if (!command_at(routes, i, &r))
 			continue;
-		if (route_match(&r, o->words, (size_t)o->n_words, o->lang, &q) == 0) {
+		if (command_match(&r, o->words, (size_t)o->n_words, o->lang, &q) == 0) {
 			int code = r.upload ? upload_run(c, &q, o) : ask_run(c, &q, o);
 			request_deinit(&q);
 			return code;

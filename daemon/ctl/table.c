@@ -107,54 +107,52 @@ static struct text cell(const json_t *row, size_t i, struct buf *room)
 	return !v || json_is_null(v) ? (struct text){ NULL, 0 } : scalar(v, room);
 }
 
+/* Head and rows of a table whose shape was checked, `indent` columns in. */
 static void table_lines(
-	struct buf *out, const struct grid *g, const json_t *columns, const json_t *rows, bool zh)
+	struct buf *out, const json_t *columns, const json_t *rows, bool zh, size_t indent)
 {
 	struct buf room = { 0 };
-	size_t begin = out->n, i;
-	json_t *row;
-	for (size_t c = 0; c < g->n; c++)
-		grid_put(g, c, header(json_array_get(columns, c), zh), out);
-	line_end(out, begin);
-	json_array_foreach(rows, i, row)
-	{
-		begin = out->n;
-		for (size_t c = 0; c < g->n; c++)
-			grid_put(g, c, cell(row, c, &room), out);
+	struct grid g;
+	if (!grid_init(&g, json_array_size(columns))) {
+		out->failed = true;
+		goto out;
+	}
+	for (size_t c = 0; c < g.n; c++) {
+		const json_t *column = json_array_get(columns, c);
+		g.right[c] = json_is_true(json_object_get(column, "right"));
+		grid_measure(&g, c, header(column, zh));
+		for (size_t r = 0; r < json_array_size(rows); r++)
+			grid_measure(&g, c, cell(json_array_get(rows, r), c, &room));
+	}
+	for (size_t line = 0; line <= json_array_size(rows); line++) {
+		size_t begin = out->n;
+		spaces(out, indent);
+		for (size_t c = 0; c < g.n; c++)
+			grid_put(&g, c,
+				line ? cell(json_array_get(rows, line - 1), c, &room)
+				     : header(json_array_get(columns, c), zh),
+				out);
 		line_end(out, begin);
 	}
+out:
 	buf_deinit(&room);
+	grid_deinit(&g);
 }
 
 int table_print(struct buf *out, const json_t *answer, bool zh)
 {
 	const json_t *columns = json_object_get(answer, "columns"),
 		     *rows = json_object_get(answer, "rows");
+	const json_t *notes = json_object_get(answer, "notes");
 	struct buf room = { 0 };
-	struct grid g;
-	json_t *row, *note;
-	size_t i;
 	if (!json_is_array(columns) || !json_is_array(rows) || json_array_size(columns) == 0)
 		return ERR_INVALID;
-	if (!grid_init(&g, json_array_size(columns))) {
-		grid_deinit(&g);
-		return ERR_NOMEM;
-	}
-	for (size_t c = 0; c < g.n; c++) {
-		const json_t *column = json_array_get(columns, c);
-		g.right[c] = json_is_true(json_object_get(column, "right"));
-		grid_measure(&g, c, header(column, zh));
-	}
-	json_array_foreach(rows, i, row) for (size_t c = 0; c < g.n; c++)
-		grid_measure(&g, c, cell(row, c, &room));
-	table_lines(out, &g, columns, rows, zh);
-	json_array_foreach(json_object_get(answer, "notes"), i, note)
-	{
-		width_put(out, scalar(note, &room));
-		buf_put(out, "\n", 1);
+	table_lines(out, columns, rows, zh, 0);
+	for (size_t i = 0; i < json_array_size(notes); i++) {
+		width_put(out, scalar(json_array_get(notes, i), &room));
+		buf_str(out, "\n");
 	}
 	buf_deinit(&room);
-	grid_deinit(&g);
 	return 0;
 }
 
@@ -164,112 +162,99 @@ int table_print(struct buf *out, const json_t *answer, bool zh)
 
 static bool all_objects(const json_t *list)
 {
-	size_t i;
-	json_t *v;
-	json_array_foreach(list, i, v) if (!json_is_object(v)) return false;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (!json_is_object(json_array_get(list, i)))
+			return false;
 	return json_array_size(list) > 0;
 }
 
-/* The keys of all objects in a list, in the order in which they are first met; an object of key →
- * null. */
-static json_t *keys_of(const json_t *list)
+/* A column of a list of objects: one that holds numbers only stands to the right. */
+static json_t *column_of(const json_t *list, const char *key)
 {
-	json_t *keys = json_object(), *v, *ignored;
-	const char *key;
-	size_t i;
-	json_array_foreach(list, i, v)
-		json_object_foreach(v, key, ignored) if (!json_object_get(keys, key))
-			json_object_set_new(keys, key, json_null());
-	return keys;
+	bool right = true;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *v = json_object_get(json_array_get(list, i), key);
+		right = right && (!v || json_is_number(v) || json_is_null(v));
+	}
+	return json_pack("{s:s, s:b}", "name", key, "right", right);
 }
 
-static void list_print(struct buf *out, const json_t *list, size_t indent)
+/* A list of objects as a table: a column a key, in the order in which they are first met. */
+static void list_print(struct buf *out, json_t *list, size_t indent)
 {
-	struct buf room = { 0 };
-	json_t *keys = keys_of(list), *v, *ignored;
-	const char *key;
-	struct grid g;
-	size_t i, c;
-	if (!grid_init(&g, json_object_size(keys)))
-		goto out;
-	c = 0;
-	json_object_foreach(keys, key, ignored)
-	{
-		g.right[c] = true;
-		grid_measure(&g, c, text_of(key));
-		json_array_foreach(list, i, v)
-		{
-			const json_t *value = json_object_get(v, key);
-			grid_measure(&g, c, scalar(value, &room));
-			g.right[c] = g.right[c] &&
-				     (!value || json_is_number(value) || json_is_null(value));
+	json_t *columns = json_array(), *rows = json_array(), *met = json_object();
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *object = json_array_get(list, i);
+		for (void *it = json_object_iter(object); it;
+			it = json_object_iter_next(object, it)) {
+			const char *key = json_object_iter_key(it);
+			if (json_object_get(met, key))
+				continue;
+			json_object_set_new(met, key, json_true());
+			json_array_append_new(columns, column_of(list, key));
 		}
-		c++;
 	}
-	for (size_t line = 0; line <= json_array_size(list); line++) {
-		size_t begin = out->n;
-		spaces(out, indent);
-		c = 0;
-		json_object_foreach(keys, key, ignored)
-		{
-			const json_t *row = json_array_get(list, line - 1);
-			grid_put(&g, c++,
-				line ? scalar(json_object_get(row, key), &room) : text_of(key),
-				out);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *row = json_array();
+		for (void *it = json_object_iter(met); it; it = json_object_iter_next(met, it)) {
+			json_t *v =
+				json_object_get(json_array_get(list, i), json_object_iter_key(it));
+			json_array_append_new(
+				row, v && !json_is_null(v) ? json_incref(v) : json_string("-"));
 		}
-		line_end(out, begin);
+		json_array_append_new(rows, row);
 	}
-out:
-	grid_deinit(&g);
-	json_decref(keys);
-	buf_deinit(&room);
+	table_lines(out, columns, rows, false, indent);
+	json_decref(columns);
+	json_decref(rows);
+	json_decref(met);
 }
 
 static void scalars_print(struct buf *out, const json_t *list, struct buf *room)
 {
-	size_t i;
-	json_t *v;
 	if (json_array_size(list) == 0)
 		buf_str(out, "-");
-	json_array_foreach(list, i, v)
-	{
-		if (i)
-			buf_str(out, ", ");
-		width_put(out, scalar(v, room));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		buf_str(out, i ? ", " : "");
+		width_put(out, scalar(json_array_get(list, i), room));
 	}
 	buf_str(out, "\n");
 }
 
-static void value_print_at(struct buf *out, const json_t *v, size_t depth)
+static void value_put(struct buf *out, json_t *v, size_t depth);
+
+static void members_print(struct buf *out, json_t *object, size_t depth)
+{
+	for (void *it = json_object_iter(object); it; it = json_object_iter_next(object, it)) {
+		json_t *v = json_object_iter_value(it);
+		bool nested = json_object_size(v) > 0 || (json_is_array(v) && all_objects(v));
+		spaces(out, depth * 2);
+		width_put(out, text_of(json_object_iter_key(it)));
+		buf_str(out, nested ? ":\n" : ": ");
+		if (json_is_object(v) && !nested)
+			buf_str(out, "-\n");
+		else
+			value_put(out, v, nested ? depth + 1 : depth);
+	}
+}
+
+static void value_put(struct buf *out, json_t *v, size_t depth)
 {
 	struct buf room = { 0 };
-	const char *key;
-	json_t *member;
 	if (json_is_array(v) && all_objects(v)) {
 		list_print(out, v, depth * 2);
 	} else if (json_is_array(v)) {
 		scalars_print(out, v, &room);
-	} else if (!json_is_object(v) || depth >= DEPTH_MAX) {
+	} else if (json_is_object(v) && depth < DEPTH_MAX) {
+		members_print(out, v, depth);
+	} else {
 		width_put(out, scalar(v, &room));
 		buf_str(out, "\n");
-	} else {
-		json_object_foreach((json_t *)v, key, member)
-		{
-			bool nested = (json_is_object(member) && json_object_size(member) > 0) ||
-				      (json_is_array(member) && all_objects(member));
-			spaces(out, depth * 2);
-			width_put(out, text_of(key));
-			buf_str(out, nested ? ":\n" : ": ");
-			if (json_is_object(member) && !nested)
-				buf_str(out, "-\n");
-			else
-				value_print_at(out, member, nested ? depth + 1 : depth);
-		}
 	}
 	buf_deinit(&room);
 }
 
-void object_print(struct buf *out, const json_t *answer)
+void object_print(struct buf *out, json_t *answer)
 {
-	value_print_at(out, answer, 0);
+	value_put(out, answer, 0);
 }

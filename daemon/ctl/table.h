@@ -12,6 +12,6 @@
 MUST_CHECK int table_print(struct buf *out, const json_t *answer, bool zh);
 /* Any other JSON: an object as indented `key: value` lines, lists of objects in it as small tables.
  */
-void object_print(struct buf *out, const json_t *answer);
+void object_print(struct buf *out, json_t *answer);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/ctl.h"
-#include "daemon/ctl/route.h"
+#include "daemon/ctl/command.h"
 
 /* Every file of the request, one after the other; a line of results each. The worst exit code: a
  * failure, then CTL_PART. */

@@ -2,7 +2,7 @@
  * then the remaining words are laid on the command's words one by one, then the URL is built:
  * {variables} of the path from the values in their order, the rest as query. The first misfit is
  * kept in words; the caller picks the route that came furthest. */
-#include "daemon/ctl/route.h"
+#include "daemon/ctl/command.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -18,15 +18,15 @@ static const char *member(const json_t *route, const char *name)
 	return s ? s : "";
 }
 
-size_t routes_n(const json_t *answer)
+size_t commands_n(const json_t *answer)
 {
 	return json_array_size(json_object_get(answer, "routes"));
 }
 
-bool route_at(const json_t *answer, size_t i, struct route *out)
+bool command_at(const json_t *answer, size_t i, struct command *out)
 {
 	const json_t *r = json_array_get(json_object_get(answer, "routes"), i);
-	*out = (struct route){ member(r, "method"), member(r, "path"), member(r, "command"),
+	*out = (struct command){ member(r, "method"), member(r, "path"), member(r, "command"),
 		member(r, "query"), member(r, "right"), member(r, "help_en"), member(r, "help_zh"),
 		json_is_true(json_object_get(r, "upload")) };
 	return *out->command && *out->path && *out->method;
@@ -89,7 +89,7 @@ static struct text query_next(const char **row, char *sign)
 /* ---- matching ---- */
 
 struct matching {
-	const struct route *r;
+	const struct command *r;
 	struct request *q;
 	struct text names[REQUEST_QUERY_MAX]; /* of query values, as the route writes them */
 	const char *values[REQUEST_QUERY_MAX];
@@ -253,7 +253,7 @@ static int url_build(struct matching *m)
 		if (value)
 			encoded_put(out, text_of(value));
 		else if (out->n && out->p[out->n - 1] == '/')
-			out->n--; /* left out: so is its part of the path */
+			out->p[--out->n] = 0; /* left out: so is its part of the path */
 		p += strcspn(p, "}");
 		p += *p == '}';
 	}
@@ -265,7 +265,7 @@ static int url_build(struct matching *m)
 	return out->failed ? misfit(m, "out of memory") : 0;
 }
 
-static bool has_lang(const struct route *r)
+static bool has_lang(const struct command *r)
 {
 	const char *row = r->query;
 	struct text name;
@@ -283,8 +283,8 @@ void request_deinit(struct request *q)
 	*q = (struct request){ 0 };
 }
 
-int route_match(
-	const struct route *r, char *const *words, size_t n, const char *lang, struct request *q)
+int command_match(
+	const struct command *r, char *const *words, size_t n, const char *lang, struct request *q)
 {
 	struct matching m = { .r = r, .q = q };
 	char **plain = calloc(n ? n : 1, sizeof *plain);
@@ -334,7 +334,7 @@ static void capitals_put(struct buf *out, struct text name)
 	}
 }
 
-static bool command_names(const struct route *r, struct text name)
+static bool command_names(const struct command *r, struct text name)
 {
 	const char *row = r->command;
 	struct text w;
@@ -347,7 +347,7 @@ static bool command_names(const struct route *r, struct text name)
 	return false;
 }
 
-void route_usage(const struct route *r, struct buf *out)
+void command_usage(const struct command *r, struct buf *out)
 {
 	const char *row = r->query;
 	struct text name;

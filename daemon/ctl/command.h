@@ -4,8 +4,8 @@
  * (the path's variables in order, then query values of that name), [CAPITALS] for a value that may
  * be left out, CAPITALS… for one or more local files whose bytes are sent. Its query names the
  * options: `name!` must be given, `name?` is a flag, `name` may be given. */
-#ifndef CTL_ROUTE_H
-#define CTL_ROUTE_H
+#ifndef CTL_COMMAND_H
+#define CTL_COMMAND_H
 
 #include <jansson.h>
 
@@ -17,21 +17,21 @@
 #define REQUEST_VALUES_MAX 16
 
 /* A route's texts, borrowed from the list; absent ones are "". */
-struct route {
+struct command {
 	const char *method, *path, *command, *query, *right, *help_en, *help_zh;
 	bool upload;
 };
 
 /* Row i of the answer to GET /v1/; false when there is none, or it has no command. */
-bool route_at(const json_t *answer, size_t i, struct route *out);
-size_t routes_n(const json_t *answer);
+bool command_at(const json_t *answer, size_t i, struct command *out);
+size_t commands_n(const json_t *answer);
 
 struct request {
 	const char *method;
 	struct buf url; /* path and query, percent-encoded */
 	char **files;	/* of an upload; points into the words */
 	size_t n_files;
-	char why[300];	 /* route_match() failed: what does not fit */
+	char why[300];	 /* command_match() failed: what does not fit */
 	size_t literals; /* words of the command that fit, also when it failed: the greater the
 			    nearer */
 	bool named;	 /* all words of the command fit: it is this command that was meant */
@@ -40,10 +40,10 @@ void request_deinit(struct request *q);
 
 /* Words → request of this route. `lang` (NULL: not given) goes along where the route has such an
  * option. 0, or ERR_INVALID with q->why, q->literals and q->named. */
-MUST_CHECK int route_match(
-	const struct route *r, char *const *words, size_t n, const char *lang, struct request *q);
+MUST_CHECK int command_match(
+	const struct command *r, char *const *words, size_t n, const char *lang, struct request *q);
 
 /* How a command is written: "form show FORM --period PERIOD [--area AREA] [--cumulative]". */
-void route_usage(const struct route *r, struct buf *out);
+void command_usage(const struct command *r, struct buf *out);
 
 #endif
