@@ -9,7 +9,7 @@
 #include "daemon/api/peer.h"
 #include "daemon/api/route.h"
 
-#define CALL_HEADERS 4
+#define CALL_HEADERS 12
 
 struct api_stats {
 	atomic_ullong requests, denied, refused, failed; /* failed: 5xx */

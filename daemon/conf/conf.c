@@ -32,9 +32,9 @@ static int complete_value(
 	if (!row->preset) {
 		if (!row->required)
 			return 0;
-		errmsg_set(m, "%s:%d: %s is missing%s%s; add %s = \"%s\"", c->file, s->line,
-			row->name, s->kind ? " in section " : "", s->kind ? s->title : "",
-			row->name, row->example ? row->example : "...");
+		errmsg_set(m, "%s:%d: %s is missing%s%s; add %s = %s", c->file, s->line, row->name,
+			s->kind ? " in section " : "", s->kind ? s->title : "", row->name,
+			row->example ? row->example : "\"...\"");
 		return ERR_INVALID;
 	}
 	err = setting_parse(row, row->preset, &v->number, &why);

@@ -34,7 +34,8 @@ struct conf_row {
 	bool required;	      /* in the file, or in each of its sections */
 	const char *preset;   /* default as written in a file; NULL: none */
 	uint64_t least, most; /* SIZE, DURATION, COUNT; 0, 0: no bounds */
-	const char *example;  /* for the man page */
+	const char *example;  /* as written in a file ("\"310115\"" in C): for the man page and for
+				 what is missing */
 	const char *help_en, *help_zh;
 	const char *choices; /* CHOICE: "error|warning|info" */
 };

@@ -1,0 +1,16 @@
+/* The links to parents: opened at start, changed at a reload, closed at the end. On the loop, but
+ * where said. */
+#ifndef RUN_PARENTS_H
+#define RUN_PARENTS_H
+
+#include "daemon/run/run.h"
+
+MUST_CHECK int parents_open(struct daemon *d, struct errmsg *m);
+void parents_close(struct daemon *d);
+/* Closes what is gone from `next` or changed, opens what is new. A link that cannot be opened is
+ * logged and missing: the others go on. */
+void parents_reload(struct daemon *d, const struct conf *before, const struct conf *next);
+/* All of them, as they stand now. Any thread. Returns their number. */
+size_t parents_status(struct daemon *d, struct link_child_status out[PARENTS_MAX]);
+
+#endif
