@@ -24,8 +24,12 @@ static bool pass_on(void *arg, const struct answer *a, const char *p, size_t n)
 	return fwrite(p, 1, n, stdout) == n;
 }
 
-static int json_print(const struct answer *a, const struct ctl_options *o)
+int answer_print(const struct answer *a, const struct ctl_options *o)
 {
+	if (!answer_is_json(a)) {
+		fwrite(a->body.p ? a->body.p : "", 1, a->body.n, stdout);
+		return CTL_DONE;
+	}
 	json_error_t e;
 	json_t *v = json_loadb(a->body.p ? a->body.p : "", a->body.n,
 		JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
@@ -77,7 +81,7 @@ int ask_run(struct client *c, const struct request *q, const struct ctl_options 
 	else if (a.status < 200 || a.status >= 300)
 		code = ctl_fail(refusal(&a), "%s", answer_error(&a));
 	else if (a.body.n)
-		code = json_print(&a, o);
+		code = answer_print(&a, o);
 	if (!code && a.exit > 0)
 		code = a.exit;
 	answer_deinit(&a);

@@ -10,4 +10,7 @@
 /* A CTL_… code. */
 int ask_run(struct client *c, const struct request *q, const struct ctl_options *o);
 
+/* Prints a good answer's gathered body by -o; what is not JSON as it is. A CTL_… code. */
+int answer_print(const struct answer *a, const struct ctl_options *o);
+
 #endif

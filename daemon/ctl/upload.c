@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/ctl/ask.h"
 #include "daemon/ctl/width.h"
 
 #define PROGRESS_MS 200
@@ -229,24 +230,45 @@ static void result_print(
 	buf_deinit(&line);
 }
 
+/* How many of the four counts came. */
+static int counts_given(const struct answer *a)
+{
+	int n = 0;
+	for (int i = 0; i < CLIENT_COUNTS; i++)
+		n += a->counts[i] >= 0;
+	return n;
+}
+
+static int refused_by_daemon(const struct upload *u, struct answer *a)
+{
+	int code = a->exit > 0 ? a->exit : a->status == 403 ? CTL_DENIED : CTL_FAILED;
+	const char *slash = strrchr(u->path, '/'), *name = slash ? slash + 1 : u->path,
+		   *words = answer_error(a);
+	size_t n = strlen(name);
+	/* "conf:3: unknown setting" names the file already */
+	if (strncmp(words, name, n) == 0 && words[n] == ':')
+		return ctl_fail(code, "%.*s%s", (int)(name - u->path), u->path, words);
+	return ctl_fail(code, "%s: %s", u->path, words);
+}
+
 /* The answer came. */
 static int answered(struct upload *u, struct answer *a, const struct ctl_options *o)
 {
-	if (a->status < 200 || a->status >= 300) {
-		int code = a->exit > 0 ? a->exit : a->status == 403 ? CTL_DENIED : CTL_FAILED;
-		return ctl_fail(code, "%s: %s", u->path, answer_error(a));
+	if (a->status < 200 || a->status >= 300)
+		return refused_by_daemon(u, a);
+	int given = counts_given(a);
+	if (given == 0 && u->out < 0) { /* a file that is judged, not rows that are taken in */
+		int code = a->body.n ? answer_print(a, o) : CTL_DONE;
+		return code ? code : a->exit > 0 ? a->exit : CTL_DONE;
 	}
-	for (int i = 0; i < CLIENT_COUNTS; i++)
-		if (a->counts[i] < 0)
-			return ctl_fail(CTL_FAILED,
-				"%s: the daemon's answer has no counts; is it of another version?",
-				u->path);
-	bool some = a->counts[CLIENT_REFUSED] > 0;
-	if (!refused_settle(u, some)) {
-		result_print(u, a, o);
-		return ctl_fail(CTL_FAILED, "%s: %s", u->path, u->why);
-	}
+	if (given < CLIENT_COUNTS)
+		return ctl_fail(CTL_FAILED,
+			"%s: the daemon's answer has no counts; is it of another version?",
+			u->path);
+	bool some = a->counts[CLIENT_REFUSED] > 0, kept = refused_settle(u, some);
 	result_print(u, a, o);
+	if (!kept)
+		return ctl_fail(CTL_FAILED, "%s: %s", u->path, u->why);
 	return a->exit > 0 ? a->exit : some ? CTL_PART : CTL_DONE;
 }
 

@@ -80,6 +80,9 @@ static void end(struct api_call *call, void *state, bool whole)
 	last_bytes = t->n;
 	if (api_flag(call, "fail")) {
 		api_fail(call, 400, "the file has no column 'name'; add it");
+	} else if (api_flag(call, "judge")) {
+		t->refused ? api_fail(call, 400, "%s:1: unknown setting", last_source)
+			   : api_json(call, json_pack("{s:b}", "ok", 1));
 	} else {
 		count(call, "Tally-Accepted", t->accepted);
 		count(call, "Tally-Changed", 0);
@@ -127,7 +130,7 @@ static const struct api_route routes[] = {
 	{ .method = "POST",
 		.path = "/v1/in/{register}",
 		.command = "import REGISTER FILE…",
-		.query = "deny? fail? silent?",
+		.query = "deny? fail? silent? judge?",
 		.upload = &upload },
 	{ .method = "GET",
 		.path = "/v1/table",
@@ -315,6 +318,22 @@ static void refusals_of_the_daemon_are_passed_on(void **state)
 	assert_int_equal(send_one(file, ""), CTL_DONE); /* the connection is good again */
 }
 
+static void a_file_may_be_judged_only(void **state)
+{
+	(void)state;
+	const char *file = path_of("conf"), *beside = path_of("conf.refused.csv");
+	char expected[300];
+	write_file(file, "a = 1\n", 1);
+	write_file(beside, "of somebody else\n", 1);
+	assert_int_equal(send_one(file, "?judge=1"), CTL_DONE);
+	assert_string_equal(read_file(captured_out), "ok: yes\n");
+	write_file(file, "x = 1\n", 1);
+	assert_int_equal(send_one(file, "?judge=1"), CTL_FAILED);
+	snprintf(expected, sizeof expected, "tallyctl: %s:1: unknown setting\n", file);
+	assert_string_equal(read_file(captured_err), expected);
+	assert_int_equal(access(beside, F_OK), 0);
+}
+
 static void of_several_files_the_worst_counts(void **state)
 {
 	(void)state;
@@ -423,6 +442,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_file_is_said),
 		cmocka_unit_test(a_file_that_changes_is_never_taken_for_whole),
 		cmocka_unit_test(refusals_of_the_daemon_are_passed_on),
+		cmocka_unit_test(a_file_may_be_judged_only),
 		cmocka_unit_test(of_several_files_the_worst_counts),
 		cmocka_unit_test(answers_come_in_the_form_that_is_wanted),
 		cmocka_unit_test(exit_codes_tell),
