@@ -66,7 +66,8 @@ static struct peer_action *say_back(struct step *s, uint32_t frame)
 	return a;
 }
 
-void peer_init(struct peer *p, const struct peer_conf *conf, struct peer_ledger *ledgers, size_t n)
+void parent_init(
+	struct peer *p, const struct peer_conf *conf, struct peer_ledger *ledgers, size_t n)
 {
 	assert(n >= 1 && n <= FRAME_LEDGERS_MAX);
 	*p = (struct peer){
@@ -359,7 +360,7 @@ static void invariants(const struct peer *p)
 		assert(p->ledgers[i].expected >= p->ledgers[i].stored);
 }
 
-void peer_step(
+void parent_step(
 	struct peer *p, const struct peer_event *e, uint64_t now_ms, struct peer_actions *out)
 {
 	struct step s = { .p = p, .e = e, .now = now_ms, .out = out };

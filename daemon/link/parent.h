@@ -111,9 +111,10 @@ struct peer_actions {
 };
 
 /* `ledgers`: n from 1 to FRAME_LEDGERS_MAX, with origin, stored and head set. */
-void peer_init(struct peer *p, const struct peer_conf *conf, struct peer_ledger *ledgers, size_t n);
+void parent_init(
+	struct peer *p, const struct peer_conf *conf, struct peer_ledger *ledgers, size_t n);
 /* out is filled anew. `now_ms` never goes down. */
-void peer_step(
+void parent_step(
 	struct peer *p, const struct peer_event *e, uint64_t now_ms, struct peer_actions *out);
 
 #endif

@@ -208,7 +208,7 @@ static void drive(struct link_parent *p, struct keyed *k, struct peer_event e)
 {
 	struct peer_actions actions;
 
-	peer_step(&k->machine, &e, clock_mono_ms(), &actions);
+	parent_step(&k->machine, &e, clock_mono_ms(), &actions);
 	for (size_t i = 0; i < actions.n; i++)
 		perform(p, k, &actions.at[i]);
 	if (k->machine.acks_due && !k->due) {

@@ -62,7 +62,7 @@ static int keyed_open(struct peers *p, struct keyed *k, const size_t *rows, size
 		p->status[rows[i]].position = h.position;
 		memcpy(p->status[rows[i]].head, h.head, HASH_BYTES);
 	}
-	peer_init(&k->machine, &p->conf, k->ledgers, n);
+	parent_init(&k->machine, &p->conf, k->ledgers, n);
 	return store_txn_err(t);
 }
 

@@ -510,7 +510,7 @@ static void peer_drive(struct world *w, size_t key, struct peer_event e)
 	struct peer_actions actions;
 	if (w->wrong[0])
 		return;
-	peer_step(&w->peers[key], &e, w->now, &actions);
+	parent_step(&w->peers[key], &e, w->now, &actions);
 	for (size_t i = 0; i < actions.n; i++)
 		peer_perform(w, key, &actions.at[i]);
 }
@@ -548,7 +548,7 @@ void world_parent_start(struct world *w)
 			l->stored = l->expected = w->stores[k][i].n;
 			head_put(l->head, w->stores[k][i].hash[l->stored]);
 		}
-		peer_init(&w->peers[k], &conf, w->peer_ledgers[k], w->n_ledgers);
+		parent_init(&w->peers[k], &conf, w->peer_ledgers[k], w->n_ledgers);
 		w->routes[k] = -1;
 	}
 }
