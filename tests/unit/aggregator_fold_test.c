@@ -1,0 +1,347 @@
+/* The fold: whatever the order in which ledgers arrive and the size of chunks, the views are equal
+ * to the last bit; and every cell of every form is what a slow count over the records that live
+ * gives. */
+#include "tests/unit/aggregator_fixture.h"
+
+#include "aggregator/figures.h"
+#include "aggregator/recount.h"
+
+/* ---- a random history ---- */
+
+/* Entries that no view can take in: they become findings and stand in nobody's way. */
+static void strange_entry(struct city *c, unsigned world)
+{
+	struct entry_draft d = { .kind = TALLY__ENTRY_KIND__RECORD,
+		.at_ms = AT_MS,
+		.reg = TEXT("training"),
+		.body = TEXT("\x0a\x03x") };
+
+	switch (chance(5)) {
+	case 0:
+		break; /* a body cut short */
+	case 1:
+		d.reg = TEXT("moonwalk");
+		break;
+	case 2:
+		d.kind = 77;
+		break;
+	case 3:
+		d.body = TEXT("\x0a\x01x"); /* hardly a training */
+		break;
+	default:
+		d.kind = TALLY__ENTRY_KIND__RETRACT;
+		d.key = TEXT("nobody");
+		d.reason = TEXT("a mistake");
+	}
+	entry_put(&c->worlds[world], &d);
+}
+
+static void one_step(struct city *c)
+{
+	struct rec *r = c->n ? &c->recs[chance((uint32_t)c->n)] : NULL;
+	unsigned dice = chance(100);
+
+	if (dice < 55 || !r) {
+		rec_write(c, rec_new(c));
+	} else if (dice < 80) {
+		/* a correction, or a record that comes back */
+		rec_shuffle(r);
+		r->live = true;
+		rec_write(c, r);
+	} else if (dice < 92) {
+		rec_retract(c, r);
+		r->live = false;
+	} else if (dice < 97) {
+		rec_write(c, r->live ? r : rec_new(c)); /* the same bytes again */
+	} else {
+		strange_entry(c, chance(WORLDS));
+	}
+}
+
+/* ---- counting the slow way ---- */
+
+struct slow {
+	const struct city *c;
+	uint32_t area;
+	int first, last; /* days */
+	unsigned a, b;	 /* rows; n of the dim: total */
+};
+
+static bool in_area(const struct slow *s, const struct rec *r)
+{
+	return s->area == CITY || areas[r->world] == s->area;
+}
+
+static bool in_span(const struct slow *s, int date)
+{
+	return date >= s->first && date <= s->last;
+}
+
+static bool holds_certificate(const struct slow *s, unsigned person)
+{
+	for (size_t i = 0; i < s->c->n; i++) {
+		const struct rec *r = &s->c->recs[i];
+
+		if (r->live && r->reg == CERTIFICATE && r->person == person &&
+			in_span(s, r->enrolled) && (!r->ended || r->ended > s->last))
+			return true;
+	}
+	return false;
+}
+
+static void slow_training(
+	const struct slow *s, const struct rec *r, int64_t *v, bool *persons, bool *classes)
+{
+	if ((s->a < 8 && r->type != s->a) || (s->b < 4 && r->channel != s->b))
+		return;
+	if (in_span(s, r->enrolled)) {
+		v[1]++;
+		classes[r->world * CLASSES + r->class_no] = true;
+	}
+	if (!r->completed || !in_span(s, r->ended))
+		return;
+	v[2]++;
+	persons[r->person] = true;
+	v[5] += r->sex == 2;
+	v[6] += r->groups & 1;
+	v[7 + r->status]++;
+	v[11] += r->groups >> 1 & 1;
+	v[12] += r->groups >> 2 & 1;
+	v[13] += r->online;
+	v[14] += r->offline;
+}
+
+static void slow_02(const struct slow *s, int64_t v[15])
+{
+	bool persons[PERSONS] = { 0 }, classes[WORLDS * CLASSES] = { 0 };
+
+	memset(v, 0, 15 * sizeof(*v));
+	for (size_t i = 0; i < s->c->n; i++)
+		if (s->c->recs[i].live && s->c->recs[i].reg == TRAINING &&
+			in_area(s, &s->c->recs[i]))
+			slow_training(s, &s->c->recs[i], v, persons, classes);
+	for (unsigned i = 0; i < WORLDS * CLASSES; i++)
+		v[0] += classes[i];
+	for (unsigned i = 0; i < PERSONS; i++) {
+		v[3] += persons[i];
+		v[4] += persons[i] && holds_certificate(s, i);
+	}
+}
+
+/* A record's rows in form 03 are (a, b)? kinds in the order of assessment_kind, levels 5 4 3 2 1 T
+ * S _Z. */
+static bool row_03(const struct slow *s, const struct rec *r)
+{
+	unsigned kind = r->reg == CERTIFICATE && r->contest ? 3 : r->kind,
+		 level = r->level == 8	 ? 7
+			 : r->level == 7 ? 99
+					 : r->level;
+
+	if (level == 99 || (r->reg == CERTIFICATE && r->kind == 6))
+		return false;
+	return (s->a == 6 || kind == s->a) && (s->b == 8 || level == s->b);
+}
+
+static void slow_03(const struct slow *s, int64_t v[6])
+{
+	bool persons[PERSONS] = { 0 };
+
+	memset(v, 0, 6 * sizeof(*v));
+	for (size_t i = 0; i < s->c->n; i++) {
+		const struct rec *r = &s->c->recs[i];
+
+		if (!r->live || !in_area(s, r) || !row_03(s, r))
+			continue;
+		if (r->reg == ASSESSMENT) {
+			v[0] += in_span(s, r->enrolled);
+			v[1] += r->ended && in_span(s, r->ended) && r->result >= 2;
+			v[2] += r->ended && in_span(s, r->ended) && r->result == 3;
+		} else if (r->reg == CERTIFICATE) {
+			v[3] += in_span(s, r->enrolled);
+			v[5] += r->ended && in_span(s, r->ended);
+			if (in_span(s, r->enrolled))
+				persons[r->person] = true;
+		}
+	}
+	for (unsigned i = 0; i < PERSONS; i++)
+		v[4] += persons[i];
+}
+
+static void compare_figures(struct city *c, struct store_txn *t, const struct form *form,
+	uint32_t area, const char *period, bool cumulative)
+{
+	struct figures f = { .form = form, .area = area, .cumulative = cumulative };
+	struct slow s = { .c = c, .area = area };
+	bool two = strcmp(form->id, "02") == 0;
+
+	assert_true(period_parse(&f.period, text_of(period)));
+	assert_int_equal(figures_open(&f, t), 0);
+	s.first = cumulative ? f.period.year * 10000 + 101
+			     : f.period.year * 10000 +
+				       (period_first_month(&f.period) % 12 + 1) * 100 + 1;
+	s.last = f.period.year * 10000 + (period_last_month(&f.period) % 12 + 1) * 100 + 31;
+	for (size_t row = 0; row < f.n_rows; row++) {
+		int64_t v[15];
+
+		s.a = (unsigned)(row / form_dim_rows(form, 1));
+		s.b = (unsigned)(row % form_dim_rows(form, 1));
+		if (two)
+			slow_02(&s, v);
+		else
+			slow_03(&s, v);
+		for (size_t i = 0; i < form->n_measures; i++)
+			if (f.values[row * form->n_measures + i] != v[i])
+				fail_msg("form %s %s%s area %u row %zu measure %s: %lld, counted "
+					 "%lld",
+					form->id, period, cumulative ? " cumulative" : "", area,
+					row, form->measures[i].id,
+					(long long)f.values[row * form->n_measures + i],
+					(long long)v[i]);
+	}
+	figures_close(&f);
+}
+
+static void compare_cells(struct view *v)
+{
+	const struct form *two = forms_find(v->forms, TEXT("02")),
+			  *three = forms_find(v->forms, TEXT("03"));
+	struct store_txn *t;
+	char period[16];
+
+	assert_int_equal(store_read_begin(v->store, &t, 600000), 0);
+	for (unsigned a = 0; a < WORLDS; a++) {
+		uint32_t area = areas[a];
+
+		for (int m = 1; m <= 12; m++) {
+			snprintf(period, sizeof(period), "2019-%02d", m);
+			compare_figures(v->city, t, two, area, period, false);
+			compare_figures(v->city, t, two, area, period, true);
+		}
+		for (int q = 1; q <= 4; q++) {
+			snprintf(period, sizeof(period), "2019-Q%d", q);
+			compare_figures(v->city, t, two, area, period, false);
+			compare_figures(v->city, t, three, area, period, false);
+		}
+		compare_figures(v->city, t, two, area, "2019", false);
+		compare_figures(v->city, t, two, area, "2018", false);
+		compare_figures(v->city, t, three, area, "2019", false);
+		compare_figures(v->city, t, three, area, "2020", false);
+	}
+	store_read_end(t);
+}
+
+static void compare_views(struct view *x, struct view *y)
+{
+	struct store_txn *a, *b;
+
+	assert_int_equal(store_read_begin(x->store, &a, 60000), 0);
+	assert_int_equal(store_read_begin(y->store, &b, 60000), 0);
+	for (int table = 0; table < VIEW_TABLES; table++) {
+		uint8_t da[HASH_BYTES], db[HASH_BYTES];
+		uint64_t na, nb;
+
+		view_digest(a, table, da, &na);
+		view_digest(b, table, db, &nb);
+		if (na != nb || memcmp(da, db, HASH_BYTES) != 0)
+			fail_msg("view %s: %llu rows against %llu", view_table_names[table],
+				(unsigned long long)na, (unsigned long long)nb);
+	}
+	store_read_end(a);
+	store_read_end(b);
+}
+
+/* ---- the tests ---- */
+
+static void play(uint64_t seed)
+{
+	struct city *c = calloc(1, sizeof(*c));
+	struct view often, once, backwards;
+
+	chance_state = seed;
+	print_message("seed %llu\n", (unsigned long long)seed);
+	city_open(c);
+	view_open(&often, c);
+	for (int step = 0; step < 300; step++) {
+		one_step(c);
+		if (chance(10) == 0)
+			ship(c, chance(DISTRICTS), false);
+		if (chance(6) == 0)
+			view_fold(&often, 1 + chance(20), NULL, 0);
+	}
+	for (unsigned i = 0; i < DISTRICTS; i++)
+		ship(c, i, true);
+	while (view_fold(&often, 1 + chance(50), NULL, 0))
+		;
+	view_open(&once, c);
+	view_fold(&once, 1000000, NULL, 0);
+	assert_int_equal(view_fold(&once, 1000000, NULL, 0), 0);
+	view_open(&backwards, c);
+	for (unsigned i = WORLDS; i-- > 0;) {
+		struct fold_bound most = { areas[i], UINT32_MAX };
+
+		most.position = head_of(&c->worlds[DISTRICTS], areas[i]).position;
+		while (view_fold(&backwards, 1 + chance(9), &most, 1))
+			;
+	}
+	compare_views(&often, &once);
+	compare_views(&backwards, &once);
+	compare_cells(&once);
+	view_close(&backwards);
+	view_close(&once);
+	view_close(&often);
+	city_close(c);
+	free(c);
+}
+
+static void views_depend_on_the_ledgers_only(void **state)
+{
+	const char *seeds = getenv("AGGREGATOR_SEEDS");
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= (seeds ? strtoull(seeds, NULL, 10) : 4); seed++)
+		play(seed);
+}
+
+/* When everything is taken back nothing is left but positions and findings. */
+static void retracting_all_leaves_nothing(void **state)
+{
+	struct city *c = calloc(1, sizeof(*c));
+	struct store_txn *t;
+	struct view v;
+
+	(void)state;
+	chance_state = 99;
+	city_open(c);
+	view_open(&v, c);
+	for (int i = 0; i < 150; i++)
+		rec_write(c, rec_new(c));
+	for (unsigned i = 0; i < DISTRICTS; i++)
+		ship(c, i, true);
+	view_fold(&v, 100000, NULL, 0);
+	for (size_t i = 0; i < c->n; i++)
+		rec_retract(c, &c->recs[i]);
+	for (unsigned i = 0; i < DISTRICTS; i++)
+		ship(c, i, true);
+	while (view_fold(&v, 17, NULL, 0))
+		;
+	assert_int_equal(store_read_begin(v.store, &t, 60000), 0);
+	assert_int_equal(store_count(t, VIEW_FOLD), WORLDS);
+	assert_int_equal(store_count(t, VIEW_RECORD), 0);
+	assert_int_equal(store_count(t, VIEW_PERSON), 0);
+	assert_int_equal(store_count(t, VIEW_GROUP), 0);
+	assert_int_equal(store_count(t, VIEW_CELL), 0);
+	store_read_end(t);
+	view_close(&v);
+	city_close(c);
+	free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(views_depend_on_the_ledgers_only),
+		cmocka_unit_test(retracting_all_leaves_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
