@@ -255,20 +255,36 @@ static int own_open(struct ledger *l, struct errmsg *m)
 	return err;
 }
 
+/* The ledger's tables and then the caller's; a caller may name the ledger's own first, they are the
+ * same. */
+static int tables_join(const char *out[STORE_TABLES_MAX], struct store_conf *conf)
+{
+	static const char *const ours[LEDGER_TABLES] = { LEDGER_TABLE_NAMES };
+	size_t skip = conf->n_tables >= LEDGER_TABLES ? LEDGER_TABLES : 0;
+	for (size_t i = 0; i < skip; i++)
+		if (strcmp(conf->tables[i], ours[i]) != 0)
+			skip = 0;
+	size_t n = conf->n_tables - skip;
+	if (n > STORE_TABLES_MAX - LEDGER_TABLES)
+		return ERR_LIMIT;
+	memcpy(out, ours, sizeof ours);
+	if (n)
+		memcpy(out + LEDGER_TABLES, conf->tables + skip, n * sizeof *out);
+	conf->tables = out;
+	conf->n_tables = LEDGER_TABLES + n;
+	return 0;
+}
+
 int ledger_open(struct ledger **out, const char *dir, const struct sign_key *key, uint32_t own,
 	const struct store_conf *extra, struct errmsg *m)
 {
-	static const char *const ours[LEDGER_TABLES] = { LEDGER_TABLE_NAMES };
 	const char *tables[STORE_TABLES_MAX];
 	struct store_conf conf = *extra;
 	*out = NULL;
-	if (extra->n_tables > STORE_TABLES_MAX - LEDGER_TABLES) {
+	if (tables_join(tables, &conf) != 0) {
 		errmsg_set(m, "%s: more tables than a store can have", dir);
 		return ERR_LIMIT;
 	}
-	memcpy(tables, ours, sizeof ours);
-	if (extra->n_tables)
-		memcpy(tables + LEDGER_TABLES, extra->tables, extra->n_tables * sizeof *tables);
 	struct ledger *l = calloc(1, sizeof *l);
 	if (!l) {
 		errmsg_set(m, "%s: out of memory", dir);
@@ -278,8 +294,6 @@ int ledger_open(struct ledger **out, const char *dir, const struct sign_key *key
 	l->own = own;
 	l->own_last = true;
 	conf.dir = dir;
-	conf.tables = tables;
-	conf.n_tables = LEDGER_TABLES + extra->n_tables;
 	conf.before_commit = before_commit;
 	conf.arg = l;
 	int err = store_open(&l->store, &conf, m);

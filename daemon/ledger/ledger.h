@@ -25,8 +25,9 @@
 #define LEDGER_BATCH_MAX (LEDGER_SEAL_BYTES + LEDGER_ENTRY_MAX + 64 * 1024)
 #define ORIGINS_MAX 4096
 
-/* Tables of a store that holds ledgers: ask for these names in this order first in
- * store_conf.tables. */
+/* Tables of a store that holds ledgers. ledger_open() puts these names before those of
+ * store_conf.tables (also when they stand there already); the caller's own are numbered from
+ * LEDGER_TABLES on. */
 enum { LEDGER_ENTRY, LEDGER_SEAL, LEDGER_HEAD, LEDGER_RECEIPT, LEDGER_TABLES };
 #define LEDGER_TABLE_NAMES "entry", "seal", "head", "receipt"
 

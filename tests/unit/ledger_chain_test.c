@@ -285,6 +285,31 @@ static void missing_and_misplaced_rows_are_named(void **state)
 	world_close(&w);
 }
 
+/* The caller's tables are numbered from LEDGER_TABLES on, whether it names the ledger's own before
+ * them or not. */
+static void further_tables_come_behind(void **state)
+{
+	(void)state;
+	static const char *const plain[] = { "view", "other" }, *const whole[] = {
+		LEDGER_TABLE_NAMES, "view", "other"
+	};
+	struct world w;
+	struct errmsg m;
+	struct store_conf conf = { .limit_bytes = 64 << 20, .tables = plain, .n_tables = 2 };
+	uint8_t value[10];
+	world_open(&w, 310115, 1);
+	ledger_close(w.l);
+	assert_int_equal(ledger_open(&w.l, w.dir, &w.key, w.own, &conf, &m), 0);
+	raw_put(&w, LEDGER_TABLES + 1, TEXT("k"), TEXT("v"));
+	ledger_close(w.l);
+	conf.tables = whole;
+	conf.n_tables = LEDGER_TABLES + 2;
+	assert_int_equal(ledger_open(&w.l, w.dir, &w.key, w.own, &conf, &m), 0);
+	assert_int_equal(raw_get(&w, LEDGER_TABLES + 1, TEXT("k"), value, sizeof value), 1);
+	assert_int_equal(raw_get(&w, LEDGER_TABLES, TEXT("k"), value, sizeof value), 0);
+	world_close(&w);
+}
+
 /* Breaks one row of a closed-over ledger and opens it again: it must refuse with words, never begin
  * anew. */
 static void broken_own(int table, uint64_t position, bool whole_key)
@@ -338,6 +363,7 @@ int main(void)
 		cmocka_unit_test(any_flipped_bit_is_named),
 		cmocka_unit_test(missing_and_misplaced_rows_are_named),
 		cmocka_unit_test(a_broken_own_ledger_is_not_written_on),
+		cmocka_unit_test(further_tables_come_behind),
 		cmocka_unit_test(a_long_ledger_is_walked_in_stretches),
 	};
 	chance_state = 20190601;
