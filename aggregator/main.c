@@ -213,7 +213,9 @@ static void links_stop(struct daemon *d)
 static const struct daemon_part parts[] = {
 	{ "forms", forms_start, forms_stop },
 	{ "views", views_start, views_stop },
-	{ "links", links_start, links_stop },
+};
+static const struct daemon_part children_part[] = {
+	{ "children", links_start, links_stop },
 };
 
 /* ---- routes ---- */
@@ -281,6 +283,8 @@ int main(int argc, char **argv)
 		.n_rows = sizeof(rows) / sizeof(*rows),
 		.before_links = parts,
 		.n_before_links = sizeof(parts) / sizeof(*parts),
+		.after_links = children_part,
+		.n_after_links = 1,
 		.routes = routes,
 		.n_routes = sizeof(routes) / sizeof(*routes),
 		.status = city_status,
