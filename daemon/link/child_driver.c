@@ -8,7 +8,7 @@
  * copy its status.
  *
  * Memory: one raw and one packed batch, one frame, and what the credit lets ZeroMQ hold. */
-#include "daemon/link/child.h"
+#include "daemon/link/child_store.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -25,7 +25,6 @@
 #include "proto/link.pb-c.h"
 
 #define FRAMES_A_TURN 64
-#define READ_MS 5000
 #define LOG_AGAIN_MS 600000 /* the same trouble is logged again after this long */
 #define SOFTWARE "tally"
 
@@ -33,20 +32,17 @@ enum { SOCKET, MONITOR };
 
 struct link_child {
 	struct link_net *net;
-	struct ledger *ledger;
-	struct store *store;
+	struct child_store store;
 	struct socket_loop *turns;
 	struct receipts *receipts;
 	char name[64], endpoint[256], server_key[41];
-	uint8_t signer[SIGN_PUBLIC_BYTES];
 	uint32_t heartbeat_ms;
 	void *socket, *monitor;
 	bool shaken; /* this socket's handshake went well */
 	struct child machine;
 	const struct frame *frame; /* at hand, while its event is worked on */
 	struct arena arena;
-	struct buf raw, squeezed, out;
-	struct squeezer *squeezer;
+	struct buf out;
 	atomic_bool grew;
 	char logged[200];
 	uint64_t logged_ms;
@@ -190,108 +186,41 @@ static int send_packed(struct link_child *c)
 
 /* ---- the ledger ---- */
 
-/* Our positions; told to the machine. `hello`: with heads, for a HELLO. 0 or a fault. */
-static int positions_read(struct link_child *c, struct frame_ledger *hello)
+static void grown(struct link_child *c)
 {
-	struct store_txn *t;
-	uint64_t at[FRAME_LEDGERS_MAX];
-	size_t n = c->machine.n_ledgers;
+	struct frame_ledger at[FRAME_LEDGERS_MAX];
 
-	if (store_read_begin(c->store, &t, READ_MS) != 0)
-		return LINK_INTERNAL;
-	for (size_t i = 0; i < n; i++) {
-		struct ledger_head h = ledger_head(t, c->machine.ledgers[i].origin);
-		at[i] = h.position;
-		if (!hello)
-			continue;
-		hello[i] = (struct frame_ledger){ .origin = c->machine.ledgers[i].origin,
-			.position = h.position };
-		memcpy(hello[i].head, h.head, HASH_BYTES);
-	}
-	int err = store_txn_err(t);
-	store_read_end(t);
-	for (size_t i = 0; i < n && !err && !hello; i++)
+	if (child_store_states(&c->store, &c->machine, at) != 0)
+		return; /* the next HELLO meets the same and says so */
+	for (size_t i = 0; i < c->machine.n_ledgers; i++)
 		drive(c, (struct child_event){ .kind = CHILD_GREW,
-				 .origin = c->machine.ledgers[i].origin,
-				 .position = at[i] });
-	return fault_of_err(err);
-}
-
-static enum claim claim_judge(
-	struct link_child *c, struct store_txn *t, const struct frame_ledger *s)
-{
-	uint8_t own[HASH_BYTES];
-
-	if (!sign_position_ok(
-		    s->signature, c->signer, SIGN_RECEIPT, s->origin, s->position, s->head))
-		return CLAIM_UNSIGNED;
-	switch (ledger_hash_at(t, s->origin, s->position, own)) {
-	case 0:
-		return memcmp(own, s->head, HASH_BYTES) == 0 ? CLAIM_FITS : CLAIM_FORK;
-	case ERR_NOTFOUND:
-		return CLAIM_BEYOND;
-	default:
-		return CLAIM_DAMAGED;
-	}
-}
-
-static void claims_judge(struct link_child *c, const struct frame *f, struct child_claim *claims)
-{
-	struct store_txn *t;
-	bool ours = memcmp(f->session, c->machine.session, FRAME_SESSION_BYTES) == 0;
-	bool read = ours && f->n_ledgers > 0 && store_read_begin(c->store, &t, READ_MS) == 0;
-
-	for (size_t i = 0; i < f->n_ledgers; i++) {
-		claims[i].origin = f->ledgers[i].origin;
-		claims[i].position = f->ledgers[i].position;
-		claims[i].claim = read ? claim_judge(c, t, &f->ledgers[i]) : CLAIM_DAMAGED;
-	}
-	if (read)
-		store_read_end(t);
-}
-
-static void count_sent(struct link_child *c, size_t bytes)
-{
-	pthread_mutex_lock(&c->lock);
-	c->status.sent_batches++;
-	c->status.sent_bytes += bytes;
-	pthread_mutex_unlock(&c->lock);
+				 .origin = at[i].origin,
+				 .position = at[i].position });
 }
 
 /* Makes a batch and sends it; what came of it. */
 static struct child_event batch_send(struct link_child *c, const struct child_action *a)
 {
-	struct store_txn *t;
-	uint32_t origin = c->machine.ledgers[a->ledger].origin;
-	struct child_event e = { .kind = CHILD_UNSENT, .fault = LINK_INTERNAL };
-	size_t most = a->room < LEDGER_BATCH_MAX ? (size_t)a->room : LEDGER_BATCH_MAX;
+	struct frame f = { .kind = TALLY__FRAME_KIND__BATCH,
+		.origin = c->machine.ledgers[a->ledger].origin };
 	uint64_t last;
+	size_t raw;
 
-	if (store_read_begin(c->store, &t, READ_MS) != 0)
-		return e;
-	int err = ledger_batch_make(t, origin, a->position, most, &c->raw, &last);
-	store_read_end(t);
-	if (err || last == 0) {
-		e.fault = err ? fault_of_err(err) : LINK_DAMAGED;
-		return e;
-	}
-	struct frame f = {
-		.kind = TALLY__FRAME_KIND__BATCH, .origin = origin, .batch = buf_as_text(&c->raw)
-	};
 	memcpy(f.session, c->machine.session, FRAME_SESSION_BYTES);
-	if (squeeze(c->squeezer, buf_as_text(&c->raw), &c->squeezed)) {
-		f.raw_size = (uint32_t)c->raw.n;
-		f.batch = buf_as_text(&c->squeezed);
-	}
+	int fault = child_store_batch(&c->store, a, &f, &last, &raw);
+	if (fault)
+		return (struct child_event){ .kind = CHILD_UNSENT, .fault = fault };
 	frame_pack(&f, &c->out);
 	int failed = send_packed(c);
-	if (failed) {
-		e.fault = failed == EAGAIN ? LINK_OK : LINK_INTERNAL;
-		return e;
-	}
-	count_sent(c, c->out.n);
+	if (failed)
+		return (struct child_event){ .kind = CHILD_UNSENT,
+			.fault = failed == EAGAIN ? LINK_OK : LINK_INTERNAL };
+	pthread_mutex_lock(&c->lock);
+	c->status.sent_batches++;
+	c->status.sent_bytes += c->out.n;
+	pthread_mutex_unlock(&c->lock);
 	return (struct child_event){
-		.kind = CHILD_SENT, .origin = origin, .position = last, .raw = c->raw.n
+		.kind = CHILD_SENT, .origin = f.origin, .position = last, .raw = raw
 	};
 }
 
@@ -307,7 +236,7 @@ static bool say(struct link_child *c, const struct child_action *a, struct child
 	if (a->frame == TALLY__FRAME_KIND__FAULT)
 		f.reason = text_of(link_fault_words(a->fault));
 	if (a->frame == TALLY__FRAME_KIND__HELLO) {
-		int fault = positions_read(c, ledgers);
+		int fault = child_store_states(&c->store, &c->machine, ledgers);
 		if (fault) {
 			*next = (struct child_event){ .kind = CHILD_LOST, .fault = fault };
 			return true;
@@ -389,7 +318,9 @@ static void on_message(struct link_child *c, zmq_msg_t *msg, bool whole)
 		drive(c, (struct child_event){ .kind = CHILD_BAD_FRAME, .fault = fault });
 		return;
 	}
-	claims_judge(c, &f, claims);
+	/* Others are not looked at by the machine, and signatures cost. */
+	if (memcmp(f.session, c->machine.session, FRAME_SESSION_BYTES) == 0)
+		child_store_judge(&c->store, &f, claims);
 	c->frame = &f;
 	drive(c, e);
 	c->frame = NULL;
@@ -443,7 +374,7 @@ static bool on_turn(void *arg)
 	struct link_child *c = arg;
 
 	if (atomic_exchange(&c->grew, false))
-		(void)positions_read(c, NULL);
+		grown(c);
 	/* What the parent said last comes before the news that it is gone. */
 	for (int i = 0; i < FRAMES_A_TURN && c->socket && message_read(c); i++)
 		;
@@ -469,18 +400,15 @@ static void child_free(void *arg)
 {
 	struct link_child *c = arg;
 
-	buf_deinit(&c->raw);
-	buf_deinit(&c->squeezed);
+	child_store_close(&c->store);
 	buf_deinit(&c->out);
 	arena_deinit(&c->arena);
-	squeezer_close(c->squeezer);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
 
-static void machine_init(struct link_child *c, const struct link_child_conf *conf)
+static void machine_init(struct link_child *c, uint32_t own, const struct link_child_conf *conf)
 {
-	uint32_t own = ledger_own(c->ledger);
 	uint64_t seed;
 	struct child_conf m = {
 		.heartbeat_ms = conf->heartbeat_ms ? conf->heartbeat_ms : 1000,
@@ -527,35 +455,30 @@ int link_child_open(struct link_child **out, struct link_net *net, struct ledger
 	if (!c)
 		return ERR_NOMEM;
 	c->net = net;
-	c->ledger = l;
-	c->store = ledger_store(l);
 	snprintf(c->name, sizeof c->name, "%s", conf->name);
 	snprintf(c->endpoint, sizeof c->endpoint, "%s", conf->endpoint);
 	snprintf(c->server_key, sizeof c->server_key, "%s", conf->server_key);
-	memcpy(c->signer, conf->signer, sizeof c->signer);
 	snprintf(c->status.name, sizeof c->status.name, "%s", conf->name);
 	snprintf(c->status.endpoint, sizeof c->status.endpoint, "%s", conf->endpoint);
 	pthread_mutex_init(&c->lock, NULL);
 	arena_init(&c->arena, FRAME_ARENA);
-	machine_init(c, conf);
+	machine_init(c, own, conf);
 	atomic_init(&c->grew, true);
 	publish(c);
-	err = receipts_open(&c->receipts, net_loop(net), l, c->name, c->signer, &own, 1);
+	err = child_store_open(&c->store, l, conf->signer);
+	if (!err)
+		err = receipts_open(&c->receipts, net_loop(net), l, c->name, conf->signer, &own, 1);
 	if (err)
 		goto free_child;
-	err = ERR_NOMEM;
-	c->squeezer = squeezer_open();
-	if (!c->squeezer)
-		goto close_receipts;
 	struct socket_loop_calls calls = {
 		.turn = on_turn, .tick = on_tick, .closed = child_free, .arg = c
 	};
 	c->turns = socket_loop_open(net_loop(net), &calls);
-	if (!c->turns)
-		goto close_receipts;
-	*out = c;
-	return 0;
-close_receipts:
+	if (c->turns) {
+		*out = c;
+		return 0;
+	}
+	err = ERR_NOMEM;
 	receipts_close(c->receipts);
 free_child:
 	errmsg_set(m, "parent %s: %s", c->name, err_words(err));

@@ -22,7 +22,6 @@
 
 #define FRAMES_A_TURN 64
 #define ANSWERS_A_TURN 256
-#define READ_MS 5000
 #define SOFTWARE "tally"
 
 struct link_parent {
@@ -229,27 +228,6 @@ static bool probe(struct link_parent *p, struct keyed *k)
 	return send_frame(p, &k->route, &f) != EHOSTUNREACH;
 }
 
-/* What we hold of a HELLO's ledgers. 0 or a fault. */
-static int claims_read(
-	struct link_parent *p, struct keyed *k, const struct frame *f, struct peer_claim *claims)
-{
-	struct store_txn *t;
-
-	if (store_read_begin(p->store, &t, READ_MS) != 0)
-		return LINK_INTERNAL;
-	for (size_t i = 0; i < f->n_ledgers; i++) {
-		claims[i].ledger = keyed_ledger(k, f->ledgers[i].origin);
-		if (claims[i].ledger == k->machine.n_ledgers)
-			continue;
-		struct ledger_head h = ledger_head(t, f->ledgers[i].origin);
-		claims[i].stored = h.position;
-		memcpy(claims[i].head, h.head, HASH_BYTES);
-	}
-	int err = store_txn_err(t);
-	store_read_end(t);
-	return fault_of_err(err);
-}
-
 static void on_payload(struct link_parent *p, struct keyed *k, struct text payload, bool whole)
 {
 	struct frame f;
@@ -260,7 +238,7 @@ static void on_payload(struct link_parent *p, struct keyed *k, struct text paylo
 	arena_reset(&p->arena);
 	int fault = whole ? frame_unpack(&f, payload, &p->arena) : LINK_PROTOCOL;
 	if (!fault && f.kind == TALLY__FRAME_KIND__HELLO) {
-		fault = claims_read(p, k, &f, claims);
+		fault = keyed_claims(k, p->store, &f, claims);
 		e.reachable = k->machine.state == PEER_LIVE && !e.here && probe(p, k);
 	}
 	if (fault) {

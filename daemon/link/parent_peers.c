@@ -31,6 +31,26 @@ struct keyed *peers_find(struct peers *p, const char *key)
 	return bsearch(key, p->keys, p->n_keys, sizeof *p->keys, key_cmp);
 }
 
+int keyed_claims(
+	const struct keyed *k, struct store *s, const struct frame *f, struct peer_claim *claims)
+{
+	struct store_txn *t;
+
+	if (store_read_begin(s, &t, READ_MS) != 0)
+		return LINK_INTERNAL;
+	for (size_t i = 0; i < f->n_ledgers; i++) {
+		claims[i].ledger = keyed_ledger(k, f->ledgers[i].origin);
+		if (claims[i].ledger == k->machine.n_ledgers)
+			continue;
+		struct ledger_head h = ledger_head(t, f->ledgers[i].origin);
+		claims[i].stored = h.position;
+		memcpy(claims[i].head, h.head, HASH_BYTES);
+	}
+	int err = store_txn_err(t);
+	store_read_end(t);
+	return fault_of_err(err);
+}
+
 /* ---- open, close ---- */
 
 static int row_cmp(const void *a, const void *b, void *arg)

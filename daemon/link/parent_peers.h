@@ -50,6 +50,10 @@ struct keyed *peers_find(struct peers *p, const char *key);
 /* Index in k->ledgers; k->machine.n_ledgers: not allowed to this key. */
 size_t keyed_ledger(const struct keyed *k, uint32_t origin);
 
+/* What the store holds of a HELLO's ledgers: a claim for each. 0 or a fault. */
+MUST_CHECK int keyed_claims(
+	const struct keyed *k, struct store *s, const struct frame *f, struct peer_claim *claims);
+
 /* The loop: after an event. */
 void peers_publish(struct peers *p, struct keyed *k);
 /* The loop: counts and names a fault; the log hears of it when it is new, or again after a while.
