@@ -52,7 +52,7 @@ class Demo:
         where = os.path.join(self.cluster.dir, "registers")
         self.manifest = generate.generate(generate.parse(
             ["--seed", "2019", "--people", str(self.people), "--out", where, "--corrections", "0.01", "--retractions", "0.001",
-             "--broken", "2"]))
+             "--broken", "2", "--registers", "training,certificate,person,assessment"]))
         self.where = where
         for register, n in self.manifest["rows"].items():
             self.say(f"{n:7,} rows of {register}")
