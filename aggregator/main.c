@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "aggregator/aggregator.h"
+#include "daemon/base/clock.h"
 
 #define RETRY_MS 5000
+#define STUCK_MS 60000
 
 static const struct conf_row own_rows[] = {
 	{ .name = "area",
@@ -34,34 +36,45 @@ static const struct conf_row own_rows[] = {
 			   "while it runs.",
 		.help_zh = "视图库的上限；重算期间另需同样的空间。" },
 	{ .section = "child",
+		.type = CONF_AREA,
+		.most = ORIGINS_MAX - 1,
+		.help_en = "A district whose ledger is taken in; the title is its area code. "
+			   "Without its section a "
+			   "district is not let in; what it sent before stays and counts.",
+		.help_zh = "向本机报送账本的区，标题为其地区代码。未列出的区不得接入；其已报送的内"
+			   "容保留并照常汇总。" },
+	{ .section = "child",
 		.name = "key",
-		.type = CONF_TEXT,
+		.type = CONF_Z85,
 		.required = true,
-		.example = "\"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\"",
-		.help_en = "The district's public key of the link (Z85), as its `tallyctl keygen` "
-			   "printed it.",
-		.help_zh = "该区的连接公钥（Z85），由其 tallyctl keygen 打印。" },
+		.help_en = "Its public key of the link, as its `tallyctl keygen` printed it.",
+		.help_zh = "该区的连接公钥，由其 tallyctl keygen 打印。" },
 	{ .section = "child",
 		.name = "signer",
-		.type = CONF_TEXT,
+		.type = CONF_BASE64,
 		.required = true,
-		.example = "\"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"",
-		.help_en = "The district's public key of signatures (Ed25519, base64).",
-		.help_zh = "该区的签名公钥（Ed25519，base64）。" },
+		.help_en = "Its public key of signatures.",
+		.help_zh = "该区的签名公钥。" },
 };
 #define OWN_ROWS (sizeof(own_rows) / sizeof(*own_rows))
 
 /* ---- parts ---- */
 
+static struct forms *forms_load(const struct conf *c, struct errmsg *m)
+{
+	const char *dir = conf_text(c, "forms_dir");
+
+	return dir[0] ? forms_open_dir(dir, m) : forms_open(form_sources, form_sources_n, m);
+}
+
 static int forms_start(struct daemon *d, struct errmsg *m)
 {
-	const char *dir = conf_text(d->conf, "forms_dir");
 	struct aggregator *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return ERR_NOMEM;
 	a->city = ledger_own(d->ledger);
-	a->forms = dir[0] ? forms_open_dir(dir, m) : forms_open(form_sources, form_sources_n, m);
+	a->forms = forms_load(d->conf, m);
 	if (!a->forms) {
 		free(a);
 		return ERR_INVALID;
@@ -127,31 +140,9 @@ static void accepted(void *arg, uint32_t origin, uint64_t position)
 	daemon_ledger_grew(arg);
 }
 
-static int child_read(const struct conf *c, size_t i, struct link_peer_conf *out, struct errmsg *m)
+static uint32_t child_origin(const struct conf *c, size_t i)
 {
-	const char *title = conf_title(c, "child", i), *key = conf_in_text(c, "child", i, "key");
-	char *end;
-	unsigned long origin = strtoul(title, &end, 10);
-
-	if (strlen(title) != 6 || *end) {
-		errmsg_set(m, "child %s: not an area code of six digits", title);
-		return ERR_INVALID;
-	}
-	if (strlen(key) != sizeof(out->key) - 1) {
-		errmsg_set(m, "child %s: key: a public key of the link has 40 characters", title);
-		return ERR_INVALID;
-	}
-	out->origin = (uint32_t)origin;
-	memcpy(out->key, key, sizeof(out->key));
-	if (base64_get(out->signer, sizeof(out->signer),
-		    text_of(conf_in_text(c, "child", i, "signer"))) != 0) {
-		errmsg_set(m,
-			"child %s: signer: not a public key of signatures (44 characters of "
-			"base64)",
-			title);
-		return ERR_INVALID;
-	}
-	return 0;
+	return (uint32_t)strtoul(conf_title(c, "child", i), NULL, 10);
 }
 
 static int by_origin(const void *a, const void *b)
@@ -161,39 +152,39 @@ static int by_origin(const void *a, const void *b)
 	return x->origin < y->origin ? -1 : x->origin > y->origin;
 }
 
-static int children_read(struct aggregator *a, const struct conf *c, struct errmsg *m)
+/* The children in the order of their codes; their form was judged when the file was read. */
+static int children_read(struct aggregator *a, const struct conf *c)
 {
 	size_t n = conf_sections(c, "child");
-	int err = 0;
 
 	a->children = calloc(n + 1, sizeof(*a->children));
 	if (!a->children)
 		return ERR_NOMEM;
-	for (size_t i = 0; i < n && !err; i++)
-		err = child_read(c, i, &a->children[i], m);
+	for (size_t i = 0; i < n; i++) {
+		struct link_peer_conf *p = &a->children[i];
+
+		p->origin = child_origin(c, i);
+		snprintf(p->key, sizeof(p->key), "%s", conf_in_text(c, "child", i, "key"));
+		if (base64_get(p->signer, sizeof(p->signer),
+			    text_of(conf_in_text(c, "child", i, "signer"))) != 0)
+			abort();
+	}
 	a->n_children = n;
 	qsort(a->children, n, sizeof(*a->children), by_origin);
-	for (size_t i = 0; i < n && !err; i++) {
-		if (a->children[i].origin == a->city ||
-			(i && a->children[i].origin == a->children[i - 1].origin)) {
-			errmsg_set(m, "child %06u: stands twice, or is this node's own area",
-				a->children[i].origin);
-			err = ERR_INVALID;
-		}
-	}
-	return err;
+	return 0;
 }
 
 static int links_start(struct daemon *d, struct errmsg *m)
 {
 	struct aggregator *a = aggregator_of(d);
-	int err = children_read(a, d->conf, m);
+	int err = children_read(a, d->conf);
 
 	if (!err) {
 		struct link_parent_conf conf = { .listen = conf_text(d->conf, "listen"),
 			.children = a->children,
 			.n_children = a->n_children,
 			.signer = &d->sign,
+			.heartbeat_ms = (uint32_t)conf_number(d->conf, "heartbeat"),
 			.on_accept = accepted,
 			.arg = d };
 
@@ -217,6 +208,79 @@ static const struct daemon_part parts[] = {
 static const struct daemon_part children_part[] = {
 	{ "children", links_start, links_stop },
 };
+
+/* ---- what daemon_main asks ---- */
+
+static int children_check(const struct conf *c, struct errmsg *m)
+{
+	size_t n = conf_sections(c, "child");
+	uint32_t city = (uint32_t)strtoul(conf_text(c, "area"), NULL, 10);
+
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < i && child_origin(c, k) != child_origin(c, i) &&
+			strcmp(conf_in_text(c, "child", k, "key"),
+				conf_in_text(c, "child", i, "key")) != 0)
+			k++;
+		if (k == i && child_origin(c, i) != city)
+			continue;
+		errmsg_set(m, "%s:%d: child %s: %s", conf_file(c),
+			conf_in_line(c, "child", i, "key"), conf_title(c, "child", i),
+			k == i ? "this node's own area cannot be its child"
+			       : "its code or its key stands in another child already");
+		return ERR_INVALID;
+	}
+	return 0;
+}
+
+static int check(const struct conf *c, struct errmsg *m)
+{
+	const char *words = registers_init();
+	struct forms *fs;
+	int err = words || hash_init() ? ERR_INVALID : children_check(c, m);
+
+	if (words)
+		errmsg_set(m, "%s", words);
+	if (err)
+		return err;
+	fs = forms_load(c, m);
+	forms_close(fs);
+	return fs ? 0 : ERR_INVALID;
+}
+
+static bool signer_of(struct daemon *d, uint32_t origin, uint8_t signer[SIGN_PUBLIC_BYTES])
+{
+	const struct aggregator *a = aggregator_of(d);
+
+	for (size_t i = 0; i < a->n_children; i++) {
+		if (a->children[i].origin != origin)
+			continue;
+		memcpy(signer, a->children[i].signer, SIGN_PUBLIC_BYTES);
+		return true;
+	}
+	return false;
+}
+
+static int backup(struct daemon *d, const char *dir, struct errmsg *m)
+{
+	char to[4096];
+
+	if ((size_t)snprintf(to, sizeof(to), "%s/views", dir) >= sizeof(to)) {
+		errmsg_set(m, "%s: the path is too long", dir);
+		return ERR_LIMIT;
+	}
+	return store_copy(views_store(aggregator_of(d)->views), to, m);
+}
+
+static bool alive(struct daemon *d)
+{
+	struct store_stats s;
+	uint64_t now = clock_mono_ms();
+
+	store_stats(views_store(aggregator_of(d)->views), &s);
+	return !s.waiting || s.progress_ms + STUCK_MS > now;
+}
 
 /* ---- routes ---- */
 
@@ -285,6 +349,10 @@ int main(int argc, char **argv)
 		.n_before_links = sizeof(parts) / sizeof(*parts),
 		.after_links = children_part,
 		.n_after_links = 1,
+		.check = check,
+		.signer_of = signer_of,
+		.backup = backup,
+		.alive = alive,
 		.routes = routes,
 		.n_routes = sizeof(routes) / sizeof(*routes),
 		.status = city_status,
