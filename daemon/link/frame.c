@@ -2,11 +2,14 @@
  * must have. What comes out holds no surprise: lengths are exact, numbers are within their limits,
  * position 0 goes with a head of zeros.
  *
- *     kind      session  protocol  software  ledgers      credit  raw_size  batch  nonce  fault
- * reason  origin HELLO     16       1         text      1-64 WELCOME   16       1         text 1-64
- * signed  x BATCH     16                                                opt       x x ACK       16
- * 1-64 signed  x PING/PONG 16                                                                 x
- *     FAULT     16                                                                        x text
+ *     HELLO      protocol, software, 1-64 ledgers
+ *     WELCOME    protocol, software, 1-64 ledgers signed, credit
+ *     BATCH      origin, batch; raw_size when it is zstd
+ *     ACK        1-64 ledgers signed, credit
+ *     PING PONG  nonce
+ *     FAULT      fault; reason
+ *
+ * and kind and session in each. Another kind is passed over by the machines.
  */
 #include "daemon/link/frame.h"
 

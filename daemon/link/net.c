@@ -10,8 +10,7 @@
  * ZAP 1.0, each a message part:
  *
  *     request:  "1.0" · request id · domain · address · routing id · "CURVE" · key (32 bytes)
- *     reply:    "1.0" · request id · "200" or "400" · words · user id: the key as Z85 · metadata:
- * none
+ *     reply:    "1.0" · request id · "200" or "400" · words · user id: the key as Z85 · no metadata
  */
 #include "daemon/link/net.h"
 

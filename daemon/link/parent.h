@@ -3,8 +3,7 @@
  *
  *   absent ──HELLO──▶ live ──silence, fault, unreachable──▶ absent
  *                      │ ▲
- *                      └─┘ HELLO of a newer session, when the old one is dead or came by the same
- * route
+ *                      └─┘ HELLO of a newer session: the old one is dead, or came by this route
  *
  * Words: route = the connection that a frame came by; here = by the live session's route; submit =
  * hand a checked batch to the store; in flight = submitted and not yet committed. */

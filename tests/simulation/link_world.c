@@ -1,8 +1,7 @@
 /* The parts of the world. A test of this folder is one object, so link_sim_test.c includes this
  * file.
  *
- *     node: machine ─ actions ─▶ messages (delay, loss, twice, late) ─▶ parent: machine ─▶ jobs
- * (delay, full) ─▶ stores
+ *     node: machine ─ actions ─▶ messages (late, lost, twice) ─▶ parent: machine ─▶ jobs ─▶ stores
  *
  * The parent's part is link_world_parent.c. Frames of one connection arrive in order, as over TCP;
  * what was under way when it was cut is lost, or arrives all the same. */
