@@ -184,9 +184,9 @@ lint-format:
 	clang-format --dry-run -Werror $(LINT_C) $(LINT_H)
 lint-cppcheck: $(GEN_H)
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr -j 2 \
-		--suppressions-list=tests/lint/cppcheck.txt -D_GNU_SOURCE -I. -I$(B)/gen $(filter-out tests/%,$(LINT_C))
+		--suppressions-list=tests/lint/cppcheck.txt -D_GNU_SOURCE -I. -i$(B) $(filter-out tests/%,$(LINT_C))
 lint-tidy: $(GEN_H)
-	printf '%s\n' $(filter-out tests/%,$(LINT_C)) | xargs -P 2 -n 8 sh -c 'clang-tidy --quiet "$$@" -- $(filter-out -W%,$(CFLAGS)) 2>/dev/null' lint
+	printf '%s\n' $(filter-out tests/%,$(LINT_C)) | xargs -P 2 -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(filter-out -W%,$(CFLAGS)) 2>/dev/null' lint
 
 # ---- installation ----
 
