@@ -1,5 +1,6 @@
-/*     "count/" register            → accepted | changed | unchanged | refused | retracted (u64
- * each) "fault/" register "/" code   → how often (u64)
+/*
+ *     "count/" register          → accepted | changed | unchanged | refused | retracted (u64 each)
+ *     "fault/" register "/" code → how often (u64)
  *
  * Two or three small values that every commit of the intake moves: they share a page, so a commit
  * pays for one. */

@@ -26,6 +26,7 @@
 
 struct intake {
 	struct take take;
+	struct pids *pids;
 	struct intake_conf conf;
 	pthread_mutex_t lock;
 	pthread_cond_t left;
@@ -63,8 +64,18 @@ int intake_open(struct intake **out, const struct intake_conf *conf)
 		log_warning(
 			"intake", "faults from row %d on are not counted by code", FAULT_DEFS_MAX);
 	in->conf = *conf;
+	in->pids = pids_open(&(struct pids_tables){
+		.person = conf->person, .vault = conf->vault, .state = conf->counts });
+	if (!in->pids) {
+		free(in);
+		return ERR_NOMEM;
+	}
 	in->take = (struct take){ .ledger = conf->ledger,
-		.vault = { .secrets = conf->secrets, .person = conf->person, .vault = conf->vault },
+		.vault = { .secrets = conf->secrets,
+			.pids = in->pids,
+			.tables = { .person = conf->person,
+				.vault = conf->vault,
+				.state = conf->counts } },
 		.view = { .view = conf->view, .older = conf->older },
 		.counts = conf->counts,
 		.refused = conf->refused };
@@ -80,6 +91,7 @@ void intake_close(struct intake *in)
 	if (!in)
 		return;
 	arena_deinit(&in->take.scratch);
+	pids_close(in->pids);
 	pthread_cond_destroy(&in->left);
 	pthread_mutex_destroy(&in->lock);
 	free(in);

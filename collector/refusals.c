@@ -1,4 +1,5 @@
-/*     refused:  number (u64) → at, ms (u64) | line (u64) | n (u8) | register | n (u8) | author |
+/*
+ *     refused:  number (u64) → at, ms (u64) | line (u64) | n (u8), register | n (u8), author |
  * faults
  *
  * Numbers go up by one; what is REFUSALS_KEPT below the newest is deleted in the same transaction.

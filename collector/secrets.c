@@ -1,14 +1,15 @@
 /* Start: read vault.key and pid.key → derive one key for each use → compare the check values → go
  * on, or refuse with words.
  *
- *     vault.key ── 32 bytes, used as the key of XChaCha20-Poly1305
- *         └─ vault tag key = H(vault.key, "tally-vault-tag-1")
+ *     vault.key ── 32 bytes, the key of XChaCha20-Poly1305
+ *         └─ tag key = H(vault.key, "tally-vault-tag-1")
  *     pid.key ──── 32 bytes, the linking key: pid = H16(pid.key, doc_type, doc_number)
- *         └─ name tag key = H(pid.key, "tally-name-tag-1")
+ *         └─ name tag key = H(pid.key, "tally-name-tag-1"): tag = H8(name tag key, pid, name)
  *
- * H16 is keyed BLAKE2b-128 (hash_keyed); H joins two of them to 32 bytes. A store written under one
- * linking key and continued under another would hold every person twice, and a vault under two keys
- * could be read by neither: so the store keeps
+ * H16 and H8 are keyed BLAKE2b (hash_keyed); H(key, purpose) is H16(key, purpose, "0") and
+ * H16(key, purpose, "1") side by side. A store written under one linking key and continued under
+ * another would hold every person twice, and a vault under two keys could be read by neither: so
+ * the store keeps
  *
  *     "check/vault.key", "check/pid.key" → H16(key, "tally-check-1", name)
  *
@@ -168,11 +169,9 @@ void secrets_name_tag(const struct secrets *s, const uint8_t pid[PID_BYTES], str
 		name);
 }
 
-void secrets_vault_tag(const struct secrets *s, const uint8_t pid[PID_BYTES], struct text value,
-	uint8_t tag[TAG_BYTES])
+const uint8_t *secrets_tag_key(const struct secrets *s)
 {
-	hash_keyed(
-		tag, TAG_BYTES, s->vault_tag, (struct text){ (const char *)pid, PID_BYTES }, value);
+	return s->vault_tag;
 }
 
 const uint8_t *secrets_vault_key(const struct secrets *s)

@@ -33,9 +33,8 @@ void secrets_pid(const struct secrets *s, struct text doc_type, struct text doc_
 /* By it the city sees that one number came with two names: keyed by the linking key too. */
 void secrets_name_tag(const struct secrets *s, const uint8_t pid[PID_BYTES], struct text name,
 	uint8_t tag[NAME_TAG_BYTES]);
-/* A tag of a value in this collector's vault; keyed by vault.key. */
-void secrets_vault_tag(const struct secrets *s, const uint8_t pid[PID_BYTES], struct text value,
-	uint8_t tag[TAG_BYTES]);
+/* The key of the vault's tags, 32 bytes; borrowed. */
+const uint8_t *secrets_tag_key(const struct secrets *s);
 /* The vault's encryption key, 32 bytes; borrowed. */
 const uint8_t *secrets_vault_key(const struct secrets *s);
 

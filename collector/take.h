@@ -12,7 +12,7 @@
 #include "collector/view.h"
 #include "daemon/ledger/ledger.h"
 
-#define CHUNK_ITEMS 256
+#define CHUNK_ITEMS 512
 #define CHUNK_PERSONS (CHUNK_ITEMS * REGISTER_PERSONS_MAX)
 #define AUTHOR_MAX 32
 

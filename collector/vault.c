@@ -1,18 +1,18 @@
-/* Normal path of vault_put, a whole chunk at once, sorted by pid: find each pid in `person`;
+/* Normal path of vault_put, a whole chunk at once, sorted by pid: find each pid's number (pids.c);
  * compare the tags that stand beside the sealed value; equal → nothing is written, nothing
  * decrypted (most rows name somebody who is known already). New → sealed and appended to `vault`
- * under the next number, and the pid put into `person`. Other → opened, renewed, sealed again over
- * the old value.
+ * under the next number. Other → opened, renewed, sealed again over the old value.
  *
- *     person:  pid (16) → number (u64)                                random keys, so the smallest
- * tree there can be vault:   number (u64) → name tag (8) | phone tag (8) | nonce (24) | sealed:
- * n+16 bytes        in order of arrival sealed:  XChaCha20-Poly1305-IETF (key: vault.key;
- * associated data: pid) over format (u8 = 1) | lengths of name, doc_type, doc_number, phone (u16
- * each, big-endian) | these four
+ *     vault:   number (u64) → name tag (8) | phone tag (8) | pid (16) | nonce (24) | sealed
+ *     sealed:  XChaCha20-Poly1305-IETF, key vault.key, associated data the pid, over
+ *              format (u8 = 1) | lengths of name, doc_type, doc_number, phone (u16 each)
+ *              | these four                                        + 16 bytes of tag
  *
- * The nonce is random, 192 bits: new for each sealing. The pid as associated data binds a value to
- * its person: a value moved under another pid does not open. A value that does not open is
- * ERR_DAMAGED for who reads it; a new row of that person replaces it whole. */
+ * Tags are keyed: the name tag is the one in the ledger (linking key), the phone tag SipHash-2-4
+ * under a key of the vault; zeros: no phone. The nonce is random, 192 bits, new for each sealing.
+ * The pid as associated data binds a value to its person: moved under another pid it does not open.
+ * A value that does not open is ERR_DAMAGED for who reads it; a new row of that person replaces it
+ * whole. */
 #include "collector/vault.h"
 
 #include <sodium.h>
@@ -24,14 +24,29 @@
 #define NONCE_BYTES crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define SEAL_BYTES crypto_aead_xchacha20poly1305_ietf_ABYTES
 #define TAGS_BYTES (NAME_TAG_BYTES + TAG_BYTES)
-#define FRONT_BYTES (TAGS_BYTES + NONCE_BYTES)
+#define NONCE_AT (PIDS_AT + PID_BYTES)
+#define FRONT_BYTES (NONCE_AT + NONCE_BYTES)
 #define PARTS 4
+_Static_assert(PIDS_AT == TAGS_BYTES, "pids.c reads the pid where vault.c puts it");
 #define PLAIN_HEAD (1 + 2 * PARTS)
 /* 64 characters of name, 40 of number, 200 of phone: 4 bytes each at most. */
 #define PLAIN_MAX (PLAIN_HEAD + 2048)
+#define PHONE_MAX 256 /* bytes that the tag looks at */
 #define NONCES 64
 
 static const uint8_t no_tag[TAG_BYTES];
+
+/* SipHash over pid and phone: beside a value that is encrypted, a short tag is enough. */
+static void phone_tag(const struct vault *v, struct vault_item *i)
+{
+	uint8_t plain[PID_BYTES + PHONE_MAX];
+	size_t n = i->phone.n < PHONE_MAX ? i->phone.n : PHONE_MAX;
+
+	memcpy(plain, i->pid, PID_BYTES);
+	memcpy(plain + PID_BYTES, i->phone.p, n);
+	crypto_shorthash(i->phone_tag, plain, PID_BYTES + n, secrets_tag_key(v->secrets));
+	explicit_bzero(plain, sizeof plain);
+}
 
 void vault_item_init(
 	struct vault_item *i, const struct vault *v, const struct identity *id, uint32_t order)
@@ -44,7 +59,7 @@ void vault_item_init(
 	secrets_pid(v->secrets, id->doc_type, id->doc_number, i->pid);
 	secrets_name_tag(v->secrets, i->pid, id->name, i->name_tag);
 	if (id->phone.n)
-		secrets_vault_tag(v->secrets, i->pid, id->phone, i->phone_tag);
+		phone_tag(v, i);
 }
 
 static int by_pid(const void *a, const void *b)
@@ -107,7 +122,7 @@ static int unseal(const struct vault *v, const uint8_t pid[PID_BYTES], struct te
 		value.n - FRONT_BYTES - SEAL_BYTES > PLAIN_MAX)
 		return ERR_DAMAGED;
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain, &n, NULL, p + FRONT_BYTES,
-		    value.n - FRONT_BYTES, pid, PID_BYTES, p + TAGS_BYTES,
+		    value.n - FRONT_BYTES, pid, PID_BYTES, p + NONCE_AT,
 		    secrets_vault_key(v->secrets)) != 0 ||
 		plain[0] != 1)
 		return ERR_DAMAGED;
@@ -122,37 +137,44 @@ static int unseal(const struct vault *v, const uint8_t pid[PID_BYTES], struct te
 	return 0;
 }
 
-static void seal(struct store_txn *t, const struct vault *v, const uint8_t number[8],
+static void seal(struct store_txn *t, const struct vault *v, uint64_t number,
 	const struct vault_item *i, const uint8_t *nonce, bool append)
 {
-	struct text key = { (const char *)number, 8 };
+	uint8_t at[8];
+	struct text key = { (const char *)at, 8 };
 	uint8_t plain[PLAIN_MAX], value[FRONT_BYTES + PLAIN_MAX + SEAL_BYTES];
 	size_t n = lay_out(plain, i);
 	struct text sealed = { (const char *)value, FRONT_BYTES + n + SEAL_BYTES };
 
+	put_u64(at, number);
 	if (n == 0) {
 		store_fail(t, ERR_LIMIT);
 		return;
 	}
 	memcpy(value, i->name_tag, NAME_TAG_BYTES);
 	memcpy(value + NAME_TAG_BYTES, i->phone_tag, TAG_BYTES);
-	memcpy(value + TAGS_BYTES, nonce, NONCE_BYTES);
+	memcpy(value + PIDS_AT, i->pid, PID_BYTES);
+	memcpy(value + NONCE_AT, nonce, NONCE_BYTES);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(value + FRONT_BYTES, NULL, plain, n, i->pid,
 		PID_BYTES, NULL, nonce, secrets_vault_key(v->secrets));
 	if (append)
-		store_append(t, v->vault, key, sealed);
+		store_append(t, v->tables.vault, key, sealed);
 	else
-		store_put(t, v->vault, key, sealed);
+		store_put(t, v->tables.vault, key, sealed);
 	explicit_bzero(plain, n);
 }
 
 /* A person who stands already under `number`. */
-static void renew(struct store_txn *t, const struct vault *v, const uint8_t number[8],
-	struct vault_item *i, struct nonces *nonces)
+static void renew(struct store_txn *t, const struct vault *v, uint64_t number, struct vault_item *i,
+	struct nonces *nonces)
 {
 	uint8_t plain[PLAIN_MAX];
 	struct text stands, parts[PARTS];
-	int err = store_get(t, v->vault, (struct text){ (const char *)number, 8 }, &stands);
+	uint8_t at[8];
+	int err;
+
+	put_u64(at, number);
+	err = store_get(t, v->tables.vault, (struct text){ (const char *)at, 8 }, &stands);
 
 	if (err == ERR_NOTFOUND)
 		store_fail(t, ERR_DAMAGED);
@@ -173,7 +195,7 @@ static void renew(struct store_txn *t, const struct vault *v, const uint8_t numb
 				log_error("vault",
 					"value %llu does not open; a new row of its person "
 					"replaces it",
-					(unsigned long long)get_u64(number));
+					(unsigned long long)number);
 			}
 		}
 	}
@@ -183,7 +205,7 @@ static void renew(struct store_txn *t, const struct vault *v, const uint8_t numb
 
 static uint64_t next_number(struct store_txn *t, const struct vault *v)
 {
-	struct store_cursor *c = store_cursor_open(t, v->vault);
+	struct store_cursor *c = store_cursor_open(t, v->tables.vault);
 	struct text key, value;
 	uint64_t next = 1;
 
@@ -216,40 +238,41 @@ void vault_put(struct store_txn *t, const struct vault *v, const struct vault_it
 	uint64_t next = 0;
 	size_t run;
 
+	if (n == 0)
+		return;
+	pids_begin(t, v->pids);
 	for (size_t k = 0; k < n && !store_txn_err(t); k += run) {
-		struct text key = { (const char *)at[k].pid, PID_BYTES }, number;
+		uint64_t number = pids_find(t, v->pids, at[k].pid);
 		struct vault_item i;
-		uint8_t new_number[8];
-		int err = store_get(t, v->person, key, &number);
 
 		for (run = 1; k + run < n && memcmp(at[k].pid, at[k + run].pid, PID_BYTES) == 0;
 			run++)
 			;
 		i = merged(at + k, run);
-		if (err == 0 && number.n == 8) {
-			memcpy(new_number, number.p, 8);
-			renew(t, v, new_number, &i, &nonces);
-		} else if (err == ERR_NOTFOUND) {
-			if (next == 0)
-				next = next_number(t, v);
-			put_u64(new_number, next++);
-			seal(t, v, new_number, &i, next_nonce(&nonces, n - k), true);
-			store_put(t, v->person, key, (struct text){ (const char *)new_number, 8 });
-		} else if (err == 0) {
-			store_fail(t, ERR_DAMAGED);
+		if (number) {
+			renew(t, v, number, &i, &nonces);
+			continue;
 		}
+		if (next == 0)
+			next = next_number(t, v);
+		seal(t, v, next, &i, next_nonce(&nonces, n - k), true);
+		pids_add(t, v->pids, i.pid, next++);
 	}
+	pids_end(t, v->pids);
 }
 
 int vault_get(struct store_txn *t, const struct vault *v, const uint8_t pid[PID_BYTES],
 	struct arena *a, struct identity *out)
 {
 	uint8_t plain[PLAIN_MAX];
-	struct text number, value, parts[PARTS];
-	int err = store_get(t, v->person, (struct text){ (const char *)pid, PID_BYTES }, &number);
+	struct text value, parts[PARTS];
+	uint64_t number = pids_search(t, &v->tables, pid);
+	uint8_t key[8];
+	int err = number ? 0 : store_txn_err(t) ? store_txn_err(t) : ERR_NOTFOUND;
 
+	put_u64(key, number);
 	if (!err)
-		err = store_get(t, v->vault, number, &value);
+		err = store_get(t, v->tables.vault, (struct text){ (const char *)key, 8 }, &value);
 	if (!err)
 		err = unseal(v, pid, value, plain, parts);
 	if (err)

@@ -1,11 +1,12 @@
 /* The vault: who stands behind a pid. Identities are encrypted person by person under vault.key;
  * the vault never leaves its collector, and is read only for a registrar or to be sealed to one.
  *
- * Two tables: `person` finds, `vault` holds (vault.c draws them). The newest name and the newest
- * phone given stand; a row without a phone leaves the one known. */
+ * Two tables: `person` finds (pids.c), `vault` holds (vault.c draws it). The newest name and the
+ * newest phone given stand; a row without a phone leaves the one known. */
 #ifndef COLLECTOR_VAULT_H
 #define COLLECTOR_VAULT_H
 
+#include "collector/pids.h"
 #include "collector/secrets.h"
 
 /* A person to be put; texts borrowed. */
@@ -19,7 +20,8 @@ struct vault_item {
 
 struct vault {
 	const struct secrets *secrets; /* borrowed */
-	int person, vault;	       /* indexes of the two tables */
+	struct pids *pids;	       /* borrowed; only vault_put() needs it */
+	struct pids_tables tables;
 };
 
 /* Fills pid and tags from a present identity; texts are taken over by reference. */

@@ -1,9 +1,10 @@
-/*     view:   register | 0 | natural key                 → position of the newest entry (u64) |
- * flags (u8: 1 = retracted) older:  register | 0 | natural key | 0 | position  → 1 byte (0)
+/*
+ *     view:   register | 0 | natural key                → newest position (u64) | flags (u8)
+ *     older:  register | 0 | natural key | 0 | position → 1 byte (0)
  *
- * A natural key longer than LONG_KEY bytes is cut there and goes on with 0xff (which no UTF-8 has)
- * and 16 bytes of hash: the order holds up to the cut. No natural key holds a NUL: record_check
- * refuses control characters.
+ * Flags: 1 = retracted. A natural key longer than LONG_KEY bytes is cut there and goes on with 0xff
+ * (which no UTF-8 has) and 16 bytes of hash: the order holds up to the cut. No natural key holds a
+ * NUL: record_check refuses control characters.
  *
  * A new record costs one look and one put into `view`; `older` is written only when a record
  * changes. */
