@@ -1,0 +1,139 @@
+/* The example of proto/README.md is what the code does: whoever writes a client by that page is
+ * understood. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/link/frame.h"
+#include "proto/link.pb-c.h"
+
+static char page[64 * 1024];
+static uint8_t value[4096];
+
+/* The bytes of a line "    name  hex" and of the lines after it that go on with hex only. */
+static struct text example(const char *name)
+{
+	char line_start[64], hex[2 * sizeof value];
+	size_t n = 0;
+
+	snprintf(line_start, sizeof line_start, "\n    %s ", name);
+	const char *section = strstr(page, "\n## 7. An example");
+	const char *p = section ? strstr(section, line_start) : NULL;
+	assert_non_null(p);
+	for (p += strlen(line_start); n < sizeof hex; p++) {
+		if (isxdigit((unsigned char)*p))
+			hex[n++] = *p;
+		else if (*p == '\n' && strncmp(p, "\n              ", 15) != 0)
+			break;
+	}
+	assert_int_equal(hex_get(value, n / 2, (struct text){ hex, n }), 0);
+	return (struct text){ (char *)value, n / 2 };
+}
+
+static void take(const char *name, void *out, size_t n)
+{
+	struct text t = example(name);
+	assert_int_equal(t.n, n);
+	memcpy(out, t.p, n);
+}
+
+static int setup(void **state)
+{
+	FILE *f = fopen("proto/README.md", "r"); /* tests run at the top of the tree */
+
+	(void)state;
+	if (!f)
+		return -1;
+	size_t n = fread(page, 1, sizeof page - 1, f);
+	fclose(f);
+	return n > 0 && hash_init() == 0 ? 0 : -1;
+}
+
+static void test_the_batch_is_accepted(void **state)
+{
+	struct arena a;
+	struct ledger_batch b;
+	struct frame f;
+	uint8_t signer[SIGN_PUBLIC_BYTES], head[HASH_BYTES], seal[SIGN_BYTES], hash[HASH_BYTES];
+
+	(void)state;
+	arena_init(&a, FRAME_ARENA);
+	take("child_signer", signer, sizeof signer);
+	take("head", head, sizeof head);
+	take("seal", seal, sizeof seal);
+	hash_entry(hash, example("entry"));
+	assert_memory_equal(hash, head, sizeof head);
+	struct text frame = example("frame");
+	assert_int_equal(frame_unpack(&f, frame, &a), LINK_OK);
+	assert_int_equal(f.kind, TALLY__FRAME_KIND__BATCH);
+	assert_true(text_eq(f.batch, example("batch")));
+	assert_int_equal(ledger_batch_check(&b, f.batch, f.origin, signer, &a), 0);
+	assert_int_equal(b.origin, 310115);
+	assert_int_equal(b.last, 1);
+	assert_memory_equal(b.head, head, sizeof head);
+	assert_memory_equal(b.signature, seal, sizeof seal);
+	signer[0] ^= 1;
+	assert_int_equal(ledger_batch_check(&b, f.batch, f.origin, signer, &a), ERR_SIGNER);
+	arena_deinit(&a);
+}
+
+static void test_seal_and_receipt(void **state)
+{
+	struct sign_key k;
+	uint8_t seed[SIGN_SEED_BYTES], head[HASH_BYTES], wanted[SIGN_BYTES], made[SIGN_BYTES];
+
+	(void)state;
+	take("head", head, sizeof head);
+	take("child_seed", seed, sizeof seed);
+	take("seal", wanted, sizeof wanted);
+	sign_key_init(&k, seed);
+	sign_position(made, &k, SIGN_SEAL, 310115, 1, head);
+	assert_memory_equal(made, wanted, sizeof made);
+	take("parent_seed", seed, sizeof seed);
+	take("receipt", wanted, sizeof wanted);
+	sign_key_init(&k, seed);
+	sign_position(made, &k, SIGN_RECEIPT, 310115, 1, head);
+	assert_memory_equal(made, wanted, sizeof made);
+	assert_int_equal(example("sealed").n, 56);
+	assert_int_equal(example("receipted").n, 59);
+}
+
+/* The page's table of faults is the code's. */
+static void test_every_fault_stands_on_the_page(void **state)
+{
+	char row[64];
+
+	(void)state;
+	for (int i = 1; i < LINK_FAULT_END; i++) {
+		snprintf(row, sizeof row, "\n| %d | %s |", i, link_fault_word(i));
+		if (!strstr(page, row))
+			fail_msg("proto/README.md has no row%s", row);
+	}
+}
+
+static void test_the_limits_stand_on_the_page(void **state)
+{
+	(void)state;
+	assert_int_equal(LEDGER_BATCH_MAX, 212992);
+	assert_int_equal(FRAME_MAX, 221184);
+	assert_int_equal(LEDGER_ENTRY_MAX, 16384);
+	assert_non_null(strstr(page, "212,992"));
+	assert_non_null(strstr(page, "221,184"));
+	assert_non_null(strstr(page, "16,384"));
+	assert_non_null(strstr(page, "at least 4,096"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_batch_is_accepted),
+		cmocka_unit_test(test_seal_and_receipt),
+		cmocka_unit_test(test_every_fault_stands_on_the_page),
+		cmocka_unit_test(test_the_limits_stand_on_the_page),
+	};
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
