@@ -35,8 +35,8 @@ static int check(const struct conf *conf, struct errmsg *m)
 
 	if (district_known((uint32_t)strtoul(district, NULL, 10)))
 		return 0;
-	errmsg_set(m, "line %d: district \"%s\" is not one of the sixteen districts of Shanghai",
-		conf_line(conf, "district"), district);
+	errmsg_set(m, "%s:%d: district \"%s\" is not one of the sixteen districts of Shanghai",
+		conf_file(conf), conf_line(conf, "district"), district);
 	return ERR_INVALID;
 }
 
