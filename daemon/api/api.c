@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "daemon/api/call.h"
+#include "daemon/api/escape.h"
 #include "daemon/api/listen.h"
 #include "daemon/base/log.h"
 
@@ -279,7 +280,13 @@ static void list_routes(struct api_call *call)
 	const struct api *a = api_context(call);
 	struct buf body = { 0 };
 
+	buf_str(&body, "{\"name\": ");
+	escape_json(&body, text_of(a->name));
+	buf_str(&body, ", \"version\": ");
+	escape_json(&body, text_of(a->version));
+	buf_str(&body, ", \"routes\": ");
 	route_list(a->routes, a->n_routes, &body);
+	buf_str(&body, "}\n");
 	api_text(call, "application/json", &body);
 }
 
@@ -358,6 +365,7 @@ int api_open(struct api **out, const struct api_conf *conf, const struct api_rou
 	if (err)
 		goto free_api;
 	peer_warn_groups((const char *const *)a->groups);
+	*out = a; /* before the first request can ask for it */
 	a->mhd = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION |
 					  MHD_USE_ITC | MHD_USE_ERROR_LOG,
 		0, NULL, NULL, on_request, a, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
@@ -373,9 +381,9 @@ int api_open(struct api **out, const struct api_conf *conf, const struct api_rou
 		err = ERR_IO;
 		goto free_api;
 	}
-	*out = a;
 	return 0;
 free_api:
+	*out = NULL;
 	api_free(a);
 	return err;
 }

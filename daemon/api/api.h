@@ -3,8 +3,8 @@
  * own (one per connection): it reads snapshots, posts writes and waits for them; it never touches
  * the loop's state.
  *
- * GET /v1/ lists the routes: {"routes": [{"method", "path", "right", "command", "query", "upload",
- * "help_en", "help_zh"}]}.
+ * GET /v1/ lists the routes: {"name", "version", "routes": [{"method", "path", "right", "command",
+ * "query", "upload", "help_en", "help_zh"}]}.
  *
  * Forms of an answer, by Accept:
  *
@@ -72,8 +72,8 @@ struct api_conf {
 	unsigned idle_s;      /* a connection that is silent for so long is closed; 0: 60 */
 };
 
-/* Routes are copied. ERR_BUSY: another daemon answers at the socket; a stale one is removed (under
- * a lock file). */
+/* Routes are copied. *out stands before the first request is served. ERR_BUSY: another daemon
+ * answers at the socket; a stale one is removed (under a lock file). */
 MUST_CHECK int api_open(struct api **out, const struct api_conf *conf,
 	const struct api_route *routes, size_t n, struct errmsg *m);
 /* No new calls; waits for those under way (api_stopping() tells long ones to end). */

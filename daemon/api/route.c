@@ -148,7 +148,7 @@ static void put_member(struct buf *out, const char *name, const char *value, con
 
 void route_list(const struct route *routes, size_t n, struct buf *out)
 {
-	buf_str(out, "{\"routes\": [");
+	buf_str(out, "[");
 	for (size_t i = 0; i < n; i++) {
 		const struct api_route *r = &routes[i].row;
 
@@ -162,5 +162,5 @@ void route_list(const struct route *routes, size_t n, struct buf *out)
 		put_member(out, "help_en", r->help_en, ", ");
 		put_member(out, "help_zh", r->help_zh, "}");
 	}
-	buf_str(out, "\n]}\n");
+	buf_str(out, "\n]");
 }

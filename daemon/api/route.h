@@ -41,7 +41,7 @@ MUST_CHECK int route_find(const struct route *routes, size_t n, const char *meth
 	struct route_arg args[ROUTE_SEGMENTS], size_t *n_args, char allow[64]);
 const struct route_param *route_param(const struct route *r, const char *name);
 const char *route_right(enum api_right right);
-/* The body of GET /v1/. */
+/* The routes as a JSON array: a part of the body of GET /v1/. */
 void route_list(const struct route *routes, size_t n, struct buf *out);
 
 #endif

@@ -141,7 +141,8 @@ static struct text key_of(const struct entry_view *e, struct arena *a)
 	return record_key(&r, a);
 }
 
-static void show_entry(struct api_table *table, struct store_txn *t, uint32_t origin,
+/* A row; false: the entry is damaged. */
+static bool show_entry(struct api_table *table, struct store_txn *t, uint32_t origin,
 	uint64_t position, struct arena *a)
 {
 	uint8_t hash[HASH_BYTES];
@@ -157,8 +158,8 @@ static void show_entry(struct api_table *table, struct store_txn *t, uint32_t or
 	if (err) {
 		api_cell_str(table, "damaged");
 		for (int i = 0; i < 6; i++)
-			api_cell_str(table, i < 5 ? NULL : "");
-		return;
+			api_cell_str(table, NULL);
+		return false;
 	}
 	hash_entry(hash, bytes);
 	hex_put(hex, hash, HASH_BYTES);
@@ -169,6 +170,7 @@ static void show_entry(struct api_table *table, struct store_txn *t, uint32_t or
 	api_cell(table, key_of(&e, a));
 	api_cell(table, e.reason);
 	api_cell_str(table, hex);
+	return true;
 }
 
 /* From and to, within what stands. */
@@ -219,7 +221,8 @@ static void show(struct api_call *call, struct store_txn *t, uint32_t origin, st
 	for (uint64_t p = from; p <= to && !api_stopping(call); p++) {
 		if ((p - from) % RENEW_EVERY == RENEW_EVERY - 1 && store_read_renew(t))
 			break;
-		show_entry(table, t, origin, p, a);
+		if (!show_entry(table, t, origin, p, a))
+			api_set_exit(call, 1);
 	}
 	api_note(table, "positions %llu to %llu of %llu", (unsigned long long)from,
 		(unsigned long long)to, (unsigned long long)head.position);

@@ -194,6 +194,7 @@ static void listing(void **state)
 	(void)state;
 	client_ask(&a, "GET", "/v1/", "");
 	all = json_loads(a.body, JSON_REJECT_DUPLICATES, NULL);
+	assert_string_equal(json_string_value(json_object_get(all, "name")), "test");
 	assert_int_equal(json_array_size(json_object_get(all, "routes")), N_ROUTES + 1);
 	row = json_array_get(json_object_get(all, "routes"), 1);
 	assert_string_equal(json_string_value(json_object_get(row, "path")), "/v1/forms/{form}");
