@@ -53,6 +53,11 @@ static int term(struct reader *r, struct check_side *s, int sign)
 			break;
 		}
 	}
+	if ((t.span == SPAN_CUMULATIVE || t.span == SPAN_CUMULATIVE_PREVIOUS) &&
+		!r->form->cumulative)
+		return refuse(r, "the form has no cumulative figures", w);
+	if (t.span == SPAN_YEAR && !(r->form->periods & 1u << PERIOD_YEAR))
+		return refuse(r, "the form has no years", w);
 	for (t.measure = 0; t.measure < r->form->n_measures; t.measure++)
 		if (text_is(w, r->form->measures[t.measure].id))
 			break;

@@ -142,8 +142,10 @@ static const struct node *items(struct reader *r, unsigned depth);
 
 static bool section(struct reader *r, struct node *n, unsigned depth)
 {
+	char c = peek(r);
+
 	n->kind = NODE_SECTION;
-	if (peek(r) != '{' && !scalar(r, &n->text))
+	if ((c == '"' || word_sign(c)) && !scalar(r, &n->text))
 		return false;
 	if (peek(r) != '{')
 		return refuse(r, r->line, "= or { is expected after a name");

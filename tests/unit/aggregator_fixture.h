@@ -99,9 +99,8 @@ static inline ProtobufCBinaryData bytes_of(const char *s)
 
 static inline void pid_of(unsigned person, uint8_t pid[16])
 {
-	for (unsigned i = 0; i < 16; i++)
-		pid[i] = (uint8_t)(person * 37 + i * 11 + (person >> 3));
-	pid[0] = (uint8_t)person;
+	put_u64(pid, (person + 1) * 0x9e3779b97f4a7c15u);
+	put_u64(pid + 8, person);
 }
 
 struct drafting {
@@ -127,7 +126,7 @@ static inline void key_text(const struct rec *r, char out[64])
 	uint8_t pid[16];
 
 	if (r->reg == CERTIFICATE && r->kind <= 2)
-		snprintf(out, 64, "%s0001310000011950%05u", r->kind == 1 ? "Y" : "S", r->key);
+		snprintf(out, 64, "%s000131000001195%06u", r->kind == 1 ? "Y" : "S", r->key);
 	else if (r->reg == PERSON) {
 		pid_of(r->person, pid);
 		hex_put(out, pid, 16);
