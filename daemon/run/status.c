@@ -244,9 +244,6 @@ void status_metrics(struct api_call *call)
 	ledger_metrics(d, &out);
 	store_metrics(d, &out);
 	parent_metrics(d, &out);
-	metric(&out, "tally_link_denied_total", "counter",
-		"Peers refused for a key that is not listed.", NULL,
-		(double)link_net_denied(d->net));
 	api_metrics(d->api, &out);
 	if (d->program->metrics)
 		d->program->metrics(d, &out);
