@@ -396,8 +396,9 @@ static void usage(FILE *out, const struct daemon_program *p)
 	fprintf(out,
 		"usage: %s -c FILE    runs the daemon\n"
 		"       %s -n -c FILE checks the configuration\n"
+		"       %s -M         prints its settings, as the source of a man page\n"
 		"       %s -V         prints the version\n",
-		p->name, p->name, p->name);
+		p->name, p->name, p->name, p->name);
 }
 
 int daemon_main(int argc, char **argv, const struct daemon_program *p)
@@ -409,7 +410,7 @@ int daemon_main(int argc, char **argv, const struct daemon_program *p)
 	int option, code;
 
 	opterr = 0;
-	while ((option = getopt(argc, argv, "c:nVh")) != -1) {
+	while ((option = getopt(argc, argv, "c:nMVh")) != -1) {
 		switch (option) {
 		case 'c':
 			file = optarg;
@@ -417,6 +418,9 @@ int daemon_main(int argc, char **argv, const struct daemon_program *p)
 		case 'n':
 			check_only = true;
 			break;
+		case 'M':
+			conf_man(p->rows, p->n_rows, stdout);
+			return EXIT_SUCCESS;
 		case 'V':
 			printf("%s %s\n", p->name, TALLY_VERSION);
 			return EXIT_SUCCESS;

@@ -1,7 +1,7 @@
 /* daemon_main: what every daemon of tally does the same way. Start is a list of parts, stop is its
  * mirror.
  *
- * Around the program's own parts it brings: command line (-c FILE, -n, -V, -h), configuration and
+ * Around the program's own parts it brings: command line (-c FILE, -n, -M, -V, -h), configuration and
  * reload, log, loop, keys, state directory, ledger store, links to parents, control socket with the
  * routes every daemon has (status, config, ledger, metrics, backup), readiness and watchdog. */
 #ifndef RUN_RUN_H
