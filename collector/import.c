@@ -18,6 +18,7 @@ struct import {
 	struct intake_run *run;
 	struct csv_reader *reader;
 	bool headed;
+	struct api_call *call;
 };
 
 static bool on_row(void *arg, const struct csv_row *row)
@@ -58,6 +59,7 @@ static void *import_begin(struct api_call *call)
 		api_fail_err(call, err, "the import did not begin");
 		return NULL;
 	}
+	im->call = call;
 	im->reader = csv_reader_open(on_row, im);
 	if (!im->reader)
 		intake_refuse_file(im->run, err_words(ERR_NOMEM));
@@ -68,6 +70,10 @@ static bool import_data(void *state, const char *p, size_t n)
 {
 	struct import *im = state;
 
+	if (api_stopping(im->call)) {
+		intake_interrupt(im->run);
+		return false;
+	}
 	return im->reader && csv_reader_feed(im->reader, p, n);
 }
 
@@ -87,9 +93,9 @@ static void answer_failure(struct api_call *call, const struct intake_result *r)
 		api_fail(call, 400, "%s", r->words);
 	else
 		api_fail(call,
-			r->err == ERR_FULL   ? 507
-			: r->err == ERR_BUSY ? 503
-					     : 500,
+			r->err == ERR_FULL     ? 507
+			: r->err == ERR_CLOSED ? 503
+					       : 500,
 			"%s (until then: accepted %llu, changed %llu, unchanged %llu, refused "
 			"%llu)",
 			r->words, (unsigned long long)c->accepted, (unsigned long long)c->changed,

@@ -349,6 +349,11 @@ void intake_refuse_file(struct intake_run *r, const char *words)
 	r->bad_file = true;
 }
 
+void intake_interrupt(struct intake_run *r)
+{
+	pipeline_fail(&r->pipeline, ERR_CLOSED, "the daemon is stopping; import the file again");
+}
+
 /* ---- the end ---- */
 
 /* A file without rows is a mistake (an export that failed), and said so; it has changed nothing. */

@@ -51,6 +51,8 @@ bool intake_header(struct intake_run *r, const struct csv_row *row);
 /* One row behind the header; a row without any content is passed over. False: stop, something
  * failed. */
 bool intake_row(struct intake_run *r, const struct csv_row *row);
+/* The daemon stops: no further row is taken, what is committed stands. */
+void intake_interrupt(struct intake_run *r);
 /* The file as a whole cannot be read. */
 void intake_refuse_file(struct intake_run *r, const char *words);
 
