@@ -94,6 +94,16 @@ static void on_sigbus(int sig)
 	_exit(70);
 }
 
+/* A page that LMDB does not believe, in spite of the walk before: a file above the walk's bound, or
+ * damaged while open. */
+static void on_assert(MDB_env *env, const char *words)
+{
+	struct store *s = mdb_env_get_userctx(env);
+
+	log_error("store", "%s: data.mdb is damaged, the process ends: %s", s->place.dir, words);
+	_exit(70);
+}
+
 /* What stands in the folder before LMDB touches it. *fresh: nothing; *marked: a marker with `id`.
  */
 static int inspect(
@@ -173,8 +183,11 @@ static int open_env(struct store *s, const struct store_conf *conf, struct errms
 		return rc;
 	}
 	rc = mdb_env_create(&s->env);
-	if (rc == 0)
+	if (rc == 0) {
+		mdb_env_set_userctx(s->env, s);
+		mdb_env_set_assert(s->env, on_assert);
 		rc = mdb_env_set_mapsize(s->env, map / 4096 * 4096);
+	}
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(s->env, (MDB_dbi)conf->n_tables + 1);
 	if (rc == 0)
