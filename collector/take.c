@@ -1,13 +1,14 @@
 /* A chunk, inside its transaction, in an order that spares the trees:
  *
  *     1 find     for each different key, in the order of keys: what stands in the register view
- *     2 append   in the order of the file: same bytes as what stands → unchanged, nothing happens;
- * else ledger_append 3 put      in the order of keys: key → new position, what it replaced → older
- *     4 persons  in the order of pids: vault_put; also for unchanged records, since a phone is not
- * in their bodies 5 count
+ *     2 append   in the order of the file: same bytes as what stands → unchanged; else an entry
+ *     3 put      in the order of keys: key → new position, and what it replaced → older
+ *     4 persons  in the order of pids: vault_put
+ *     5 count    the outcomes, the faults, what was refused
  *
- * Two rows with one key in a chunk are taken in the order of the file: the second is compared with
- * the first. A record that comes again after a retraction is accepted anew.
+ * Persons are put for unchanged records too: a phone is not in their bodies. Two rows with one key
+ * in a chunk are taken in the order of the file: the second is compared with the first. A record
+ * that comes again after a retraction is accepted anew.
  *
  * When the entry that stands cannot be read (its hash does not fit), it cannot be compared: the row
  * becomes a new version, and the position is logged. The rest goes on. */
