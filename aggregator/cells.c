@@ -195,7 +195,7 @@ size_t cell_value_put(uint8_t out[CELL_VALUE_MAX], const int64_t *slots, size_t 
 	uint8_t *p = out;
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t v = (uint64_t)slots[i] << 1 ^ (uint64_t)(slots[i] >> 63);
+		uint64_t twice = (uint64_t)slots[i] << 1, v = slots[i] < 0 ? ~twice : twice;
 
 		if (v == 0)
 			continue;

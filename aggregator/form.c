@@ -183,7 +183,7 @@ struct forms *forms_open(const struct form_source *sources, size_t n, struct err
 		forms_close(fs);
 		return NULL;
 	}
-	qsort(fs->forms, fs->n, sizeof(*fs->forms), by_id);
+	qsort(fs->forms, fs->n, sizeof(struct form *), by_id);
 	for (size_t i = 0; i < fs->n; i++)
 		fs->forms[i]->index = (unsigned)i;
 	return fs;

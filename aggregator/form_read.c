@@ -165,7 +165,7 @@ static void check_read(struct loader *l, const struct node *section)
 	for (const struct form_check *k = c->next; k; k = k->next)
 		if (strcmp(k->id, c->id) == 0)
 			form_refuse(l, section->line, "stands twice", section->text);
-	if (c->periods & ~l->form->periods)
+	if (periods && c->periods & ~l->form->periods)
 		form_refuse(l, periods->line, "a kind of period that the form does not have",
 			periods->name);
 	if (!l->failed && form_check_parse(c, l->form, &part) != 0)

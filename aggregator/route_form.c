@@ -133,10 +133,18 @@ static size_t long_columns(const struct form *f, struct api_column *out)
 	return n;
 }
 
+static void value_cell(struct api_table *table, const struct measure *m, int64_t v)
+{
+	char value[FIGURES_TEXT_MAX] = "";
+	size_t n = figures_print(m, v, value, sizeof(value));
+
+	api_cell(table, (struct text){ value, n });
+}
+
 static void long_area(struct api_table *table, const struct question *q, const struct figures *f)
 {
 	const struct form *form = q->form;
-	char period[PERIOD_TEXT_MAX], area[8], value[FIGURES_TEXT_MAX];
+	char period[PERIOD_TEXT_MAX], area[8];
 
 	period_print(&q->period, period);
 	snprintf(area, sizeof(area), "%06u", f->area % 1000000);
@@ -155,8 +163,7 @@ static void long_area(struct api_table *table, const struct question *q, const s
 			for (size_t d = 0; d < form->n_dims; d++)
 				api_cell_str(table, figures_code(form, d, rows[d]));
 			api_cell_str(table, form->measures[i].id);
-			api_cell(table, (struct text){ value, figures_print(&form->measures[i], v,
-								      value, sizeof(value)) });
+			value_cell(table, &form->measures[i], v);
 			api_cell_str(table,
 				"P"); /* no period is closed yet: open figures may still move */
 			api_cell_str(table, "F");
@@ -197,8 +204,6 @@ static const char *row_words(const struct form_dim *d, uint16_t row, bool zh)
 
 static void wide_rows(struct api_table *table, const struct question *q, const struct figures *f)
 {
-	char value[FIGURES_TEXT_MAX];
-
 	for (size_t row = 0; row < f->n_rows; row++) {
 		uint16_t rows[FORM_DIMS_MAX];
 
@@ -210,8 +215,7 @@ static void wide_rows(struct api_table *table, const struct question *q, const s
 		for (size_t i = 0; i < q->form->n_measures; i++) {
 			int64_t v = f->values[row * q->form->n_measures + i];
 
-			api_cell(table, (struct text){ value, figures_print(&q->form->measures[i],
-								      v, value, sizeof(value)) });
+			value_cell(table, &q->form->measures[i], v);
 		}
 	}
 }

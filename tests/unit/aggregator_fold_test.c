@@ -206,7 +206,7 @@ static void compare_cells(struct view *v)
 	const struct form *two = forms_find(v->forms, TEXT("02")),
 			  *three = forms_find(v->forms, TEXT("03"));
 	struct store_txn *t;
-	char period[16];
+	char period[32];
 
 	assert_int_equal(store_read_begin(v->store, &t, 600000), 0);
 	for (unsigned a = 0; a < WORLDS; a++) {
