@@ -30,6 +30,7 @@ entry_pb, link_pb, registers_pb = _compile()
 GENESIS, RECORD, RETRACT = 1, 2, 3
 HELLO, WELCOME, BATCH, ACK, PING, PONG, FAULT = range(1, 8)
 ZEROS = bytes(32)
+LEAST_COST = 4096  # of a batch, in credit
 
 
 def entry_hash(data):
@@ -160,7 +161,7 @@ class Link:
             if not self.socket.poll(int(left * 1000) + 1):
                 return None
             f = link_pb.Frame.FromString(self.socket.recv())
-            if f.session != self.session:
+            if f.session != self.session and not (f.kind == FAULT and f.session == bytes(16)):
                 continue
             if f.kind == PING:
                 self.send(PONG, nonce=f.nonce)
@@ -174,7 +175,8 @@ class Link:
     def note(self, f):
         """Credit is a total; a receipt counts only under the parent's signature."""
         if f.HasField("credit"):
-            self.credit = max(self.credit, f.credit)
+            assert f.credit >= self.credit, "credit never goes down"
+            self.credit = f.credit
         for state in f.ledgers:
             if self.signer:
                 text = signed_text("tally-receipt-1", state.origin, state.position, state.head)
@@ -184,19 +186,22 @@ class Link:
     # ---- the conversation ----
 
     def hello(self, *ledgers, **changes):
+        self.session, self.sent, self.credit = os.urandom(16), 0, 0
         states = [link_pb.LedgerState(origin=ledger.origin, position=ledger.position, head=ledger.head) for ledger in ledgers]
         fields = {"protocol": 1, "software": b"linkclient 1", "ledgers": states, **changes}
         self.send(HELLO, **fields)
         return self.receive()
 
-    def send_batch(self, packed, squeeze=True):
-        """As soon as the credit allows it."""
-        while self.sent + len(packed) > self.credit:
+    def send_batch(self, packed, squeeze=True, origin=None, wait=True):
+        """As soon as the credit allows it, unless told not to wait."""
+        cost = max(len(packed), LEAST_COST)
+        while wait and self.sent + cost > self.credit:
             assert self.receive() is not None, "no credit comes"
-        self.sent += len(packed)
+        self.sent += cost
+        origin = entry_pb.Batch.FromString(packed).origin if origin is None else origin
         if squeeze:
-            return self.send(BATCH, raw_size=len(packed), batch=zstandard.compress(packed, 1))
-        return self.send(BATCH, batch=packed)
+            return self.send(BATCH, origin=origin, raw_size=len(packed), batch=zstandard.compress(packed, 1))
+        return self.send(BATCH, origin=origin, batch=packed)
 
     def deliver(self, ledger, size=200):
         """Sends what the parent does not hold yet; returns when its receipt equals our head."""
@@ -253,7 +258,7 @@ class Parent:
                 self.reply(route, f.session, PONG, nonce=f.nonce)
             elif f.kind == BATCH:
                 self.take(f)
-                self.credit += 1 << 20
+                self.credit += max(f.raw_size or len(f.batch), LEAST_COST)
                 self.reply(route, f.session, ACK, ledger=self.state(), credit=self.credit)
 
     def take(self, frame):
@@ -262,7 +267,7 @@ class Parent:
             packed = zstandard.decompress(packed, max_output_size=frame.raw_size)
             assert len(packed) == frame.raw_size
         b = entry_pb.Batch.FromString(packed)
-        assert b.origin == self.origin and b.first <= len(self.entries) + 1
+        assert b.origin == frame.origin == self.origin and b.first <= len(self.entries) + 1
         for position, data in enumerate(b.entries, b.first):
             e = entry_pb.Entry.FromString(data)
             assert e.position == position and e.origin == self.origin

@@ -1,10 +1,14 @@
 """Somebody else's program speaks the link: linkclient.py, written from the protocol's page, in the place of either side."""
 
+import os
+import re
+
+import nacl.signing
 import pytest
 
-from cluster import PORTS, Collector, wait_for
+from cluster import PORTS, ROOT, Collector, wait_for
 from data import Data
-from linkclient import RECORD, Keys, Ledger, Link, Parent, entry_pb, registers_pb
+from linkclient import RECORD, Keys, Ledger, Link, Parent, entry_hash, entry_pb, link_pb, registers_pb, signed_text
 from oracle import read_csv_form
 
 ORIGIN = "310104"
@@ -12,7 +16,7 @@ ORIGIN = "310104"
 
 def training(n, **changes):
     fields = {
-        "enrolment_no": f"T{n}".encode(), "class_no": b"C1", "pid": n.to_bytes(16, "big"), "sex": 2, "birth_year": 1905,
+        "enrolment_no": f"T{n}".encode(), "class_no": b"C1", "pid": n.to_bytes(16, "big"), "name_tag": n.to_bytes(8, "big"), "sex": 2, "birth_year": 1905,
         "type": b"upgrade", "channel": b"individual", "institution": b"91310101MA1T000136", "status_group": b"employed",
         "enrolled_on": 20190301, "ended_on": 20190401, "result": b"completed", "hours_offline": 405,
     }
@@ -24,7 +28,7 @@ def training(n, **changes):
 
 def certificate(n, **changes):
     fields = {
-        "number": f"S000031000123193{n:06d}".encode(), "pid": n.to_bytes(16, "big"), "sex": 2, "birth_year": 1905,
+        "number": f"S000031000123193{n:06d}".encode(), "pid": n.to_bytes(16, "big"), "name_tag": n.to_bytes(8, "big"), "sex": 2, "birth_year": 1905,
         "kind": b"level_social", "source": b"assessment", "occupation": b"6-18-01-01", "level": b"3", "issued_on": 20190520,
     }
     m = registers_pb.Certificate()
@@ -88,6 +92,29 @@ def test_accepted_and_counted(city):
         peer.hello(ledger)
         again = peer.receipts[int(ORIGIN)]
         assert (again.position, again.head) == (ledger.position, ledger.head), "the city remembers"
+
+
+def test_the_example_of_the_page():
+    """Every line of hex in the page's example comes out of this client."""
+    with open(os.path.join(ROOT, "proto", "README.md"), encoding="utf-8") as f:
+        text = f.read().split("## 7.")[1]
+    page = {name: bytes.fromhex(value) for name, value in re.findall(r"^    (\w+) +((?:[0-9a-f]+\s*?(?:\n {8,})?)+)$", text, re.M)}
+    sign = nacl.signing.SigningKey(page["child_seed"])
+    assert bytes(sign.verify_key) == page["child_signer"]
+    e = entry_pb.Entry.FromString(page["entry"])
+    assert (e.position, e.origin, e.kind, e.prev) == (1, 310115, 1, bytes(32))
+    assert entry_pb.Genesis.FromString(e.body).signer == page["child_signer"]
+    assert entry_hash(page["entry"]) == page["head"]
+    assert signed_text("tally-seal-1", 310115, 1, page["head"]) == page["sealed"]
+    assert sign.sign(page["sealed"]).signature == page["seal"]
+    b = entry_pb.Batch(origin=310115, first=1, entries=[page["entry"]], head=page["head"], signature=page["seal"])
+    assert b.SerializeToString() == page["batch"]
+    f = link_pb.Frame.FromString(page["frame"])
+    assert (f.kind, f.origin, f.batch) == (3, 310115, page["batch"])
+    parent = nacl.signing.SigningKey(page["parent_seed"])
+    assert bytes(parent.verify_key) == page["parent_signer"]
+    assert signed_text("tally-receipt-1", 310115, 1, page["head"]) == page["receipted"]
+    assert parent.sign(page["receipted"]).signature == page["receipt"]
 
 
 def test_many_small_batches_and_replays(city):
