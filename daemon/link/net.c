@@ -14,7 +14,6 @@
  */
 #include "daemon/link/net.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>

@@ -10,6 +10,7 @@
  * each ledger. */
 #include "daemon/link/parent_peers.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,6 +164,7 @@ static void submit(struct link_parent *p, struct keyed *k, const struct peer_act
 {
 	struct accept_job *j = p->checked;
 
+	assert(j); /* SUBMIT follows a batch that was taken and is good */
 	p->checked = NULL;
 	j->key = (size_t)(k - p->peers.keys);
 	j->ledger = a->ledger;
