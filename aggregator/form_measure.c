@@ -160,7 +160,7 @@ void form_measure_read(struct loader *l, const struct node *section)
 		form_refuse(l, section->line, "more measures than a form may have", section->text);
 		return;
 	}
-	if (!section->text.n || form_measure_find(l->form, section->text) >= 0) {
+	if (!form_id_ok(section->text) || form_measure_find(l->form, section->text) >= 0) {
 		form_refuse(l, section->line, "a measure has a number of its own", section->text);
 		return;
 	}

@@ -5,6 +5,8 @@
  * plans and sources (form.c). The first fault ends the reading, told with its line. */
 #include "aggregator/form_keys.h"
 
+#include <ctype.h>
+
 #include "proto/check.h"
 
 static const struct key form_keys[] = {
@@ -183,12 +185,23 @@ static void sections(struct loader *l, const struct node *form, const char *name
 			read(l, n);
 }
 
+bool form_id_ok(struct text id)
+{
+	for (size_t i = 0; i < id.n; i++)
+		if (!isalnum((unsigned char)id.p[i]) && !strchr("._-", id.p[i]))
+			return false;
+	return id.n > 0 && id.n <= FORM_ID_MAX;
+}
+
 static void head_read(struct loader *l, const struct node *n)
 {
 	struct form *f = l->form;
 	const struct node *until = key_find(n, "valid_until");
 
 	f->id = n->text.p;
+	if (!form_id_ok(n->text))
+		form_refuse(
+			l, n->line, "an identifier is made of letters, digits, . _ and -", n->text);
 	f->file = l->file;
 	f->title = key_text(n, "title", "");
 	f->title_en = key_text(n, "title_en", "");

@@ -6,105 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "aggregator/aggregator.h"
 #include "aggregator/figures.h"
+#include "aggregator/route_ask.h"
 
-#define READ_MS 30000
-#define AREAS_MAX (ORIGINS_MAX + 64)
+/* No period is closed yet: figures of open ones may still move (P); nothing is withheld (F). */
+#define STATUS_OBS "P"
+#define STATUS_CONF "F"
+#define VERSION "live"
+#define STATUS_CSV "," STATUS_OBS "," STATUS_CONF "," VERSION "\r\n"
 #define COLUMNS_MAX (FORM_DIMS_MAX + FORM_MEASURES_MAX + 8)
-
-static bool wants_zh(const struct api_call *call)
-{
-	const char *lang = api_arg(call, "lang");
-
-	return !lang || strcmp(lang, "en") != 0;
-}
-
-/* ---- what is asked ---- */
-
-struct question {
-	struct aggregator *a;
-	const struct form *form;
-	struct period period;
-	bool cumulative, zeros, zh;
-	bool one_area;
-	uint32_t areas[AREAS_MAX];
-	size_t n_areas;
-};
-
-static bool ask_form(struct api_call *call, struct question *q)
-{
-	const char *id = api_arg(call, "form");
-
-	q->form = id ? forms_find(q->a->forms, text_of(id)) : NULL;
-	if (!q->form)
-		api_fail(call, 400, "form %s: there is no such form; `form list` names them",
-			id ? id : "");
-	return q->form != NULL;
-}
-
-/* "month, quarter, year" */
-static void kinds_print(const struct form *f, char *out, size_t size)
-{
-	size_t n = 0;
-
-	out[0] = 0;
-	for (enum period_kind k = PERIOD_KINDS; k-- > 0;)
-		if (f->periods & 1u << k && n < size)
-			n += (size_t)snprintf(
-				out + n, size - n, "%s%s", n ? ", " : "", period_kind_name(k));
-}
-
-static bool ask_period(struct api_call *call, struct question *q)
-{
-	const char *text = api_arg(call, "period");
-	char kinds[64];
-
-	kinds_print(q->form, kinds, sizeof(kinds));
-	if (!text || !period_parse(&q->period, text_of(text))) {
-		api_fail(call, 400,
-			"period %s: not a period: write 2019, 2019-H1, 2019-Q2 or 2019-06",
-			text ? text : "");
-		return false;
-	}
-	if (!(q->form->periods & 1u << q->period.kind)) {
-		api_fail(call, 400, "period %s: form %s has no figures for a %s, only for: %s",
-			text, q->form->id, period_kind_name(q->period.kind), kinds);
-		return false;
-	}
-	q->cumulative = api_flag(call, "cumulative");
-	if (q->cumulative && (!q->form->cumulative || q->period.kind != PERIOD_MONTH)) {
-		api_fail(call, 400, "cumulative: %s",
-			q->form->cumulative ? "only a month has cumulative figures"
-					    : "this form has no cumulative figures");
-		return false;
-	}
-	return true;
-}
-
-static bool ask_areas(struct api_call *call, struct question *q, struct store_txn *t)
-{
-	const char *text = api_arg(call, "area");
-	size_t n;
-	char *end;
-	unsigned long area;
-
-	q->n_areas = aggregator_areas(q->a, t, q->areas, AREAS_MAX);
-	if (!text)
-		return true;
-	q->one_area = true;
-	area = strtoul(text, &end, 10);
-	for (n = 0; n < q->n_areas && (*end || q->areas[n] != area); n++)
-		;
-	if (n == q->n_areas && (*end || strlen(text) != 6 || !district_known((uint32_t)area))) {
-		api_fail(call, 400, "area %s: not the city (%06u), nor one of its districts", text,
-			q->a->city);
-		return false;
-	}
-	q->areas[0] = (uint32_t)area;
-	q->n_areas = 1;
-	return true;
-}
 
 static bool wants_table(const struct api_call *call)
 {
@@ -164,12 +74,75 @@ static void long_area(struct api_table *table, const struct question *q, const s
 				api_cell_str(table, figures_code(form, d, rows[d]));
 			api_cell_str(table, form->measures[i].id);
 			value_cell(table, &form->measures[i], v);
-			api_cell_str(table,
-				"P"); /* no period is closed yet: open figures may still move */
-			api_cell_str(table, "F");
-			api_cell_str(table, "live");
+			api_cell_str(table, STATUS_OBS);
+			api_cell_str(table, STATUS_CONF);
+			api_cell_str(table, VERSION);
 		}
 	}
+}
+
+static bool row_is_zero(const struct figures *f, size_t row)
+{
+	for (size_t i = 0; i < f->form->n_measures; i++)
+		if (f->values[row * f->form->n_measures + i])
+			return false;
+	return true;
+}
+
+/* The same lines as CSV. A year of all areas has some ten thousand: what they share is written once
+ * and copied. Every part is a code, a number or an identifier of a form (form_read.c allows no
+ * other signs in it): nothing needs quotes. */
+static void csv_area(struct buf *out, const struct question *q, const struct figures *f)
+{
+	const struct form *form = q->form;
+	char period[PERIOD_TEXT_MAX];
+	struct buf line = { 0 };
+
+	period_print(&q->period, period);
+	for (size_t row = 0; row < f->n_rows; row++) {
+		uint16_t rows[FORM_DIMS_MAX];
+
+		if (row_is_zero(f, row) && !q->zeros)
+			continue;
+		figures_row(form, row, rows);
+		buf_reset(&line);
+		buf_printf(&line, "%s,%s,%06u,", form->id, period, f->area);
+		for (size_t d = 0; d < form->n_dims; d++)
+			buf_printf(&line, "%s,", figures_code(form, d, rows[d]));
+		for (size_t i = 0; i < form->n_measures; i++) {
+			int64_t v = f->values[row * form->n_measures + i];
+			char value[FIGURES_TEXT_MAX] = "";
+
+			if (v == 0 && !q->zeros)
+				continue;
+			buf_text(out, buf_as_text(&line));
+			buf_str(out, form->measures[i].id);
+			buf_put(out, ",", 1);
+			buf_put(out, value,
+				figures_print(&form->measures[i], v, value, sizeof(value)));
+			buf_str(out, STATUS_CSV);
+		}
+	}
+	out->failed = out->failed || line.failed;
+	buf_deinit(&line);
+}
+
+static void csv_answer(struct api_call *call, const struct question *q, const struct figures *all,
+	const struct api_column *columns, size_t n_columns)
+{
+	struct buf out = { 0 };
+
+	for (size_t i = 0; i < n_columns; i++)
+		buf_printf(&out, "%s%s", i ? "," : "", columns[i].name);
+	buf_str(&out, "\r\n");
+	for (size_t i = 0; i < q->n_areas; i++)
+		csv_area(&out, q, &all[i]);
+	if (out.failed) {
+		buf_deinit(&out);
+		api_fail_err(call, ERR_NOMEM, "the figures cannot be written");
+		return;
+	}
+	api_text(call, "text/csv; charset=utf-8", &out);
 }
 
 /* ---- for people ---- */
@@ -185,14 +158,6 @@ static size_t wide_columns(const struct form *f, struct api_column *out)
 		out[n++] = (struct api_column){ f->measures[i].id, f->measures[i].zh,
 			f->measures[i].en, API_DECIMAL };
 	return n;
-}
-
-static bool row_is_zero(const struct figures *f, size_t row)
-{
-	for (size_t i = 0; i < f->form->n_measures; i++)
-		if (f->values[row * f->form->n_measures + i])
-			return false;
-	return true;
 }
 
 static const char *row_words(const struct form_dim *d, uint16_t row, bool zh)
@@ -266,7 +231,9 @@ static int show(struct api_call *call, struct question *q, struct store_txn *t)
 			.area = q->areas[i] };
 		err = figures_open(&all[i], t);
 	}
-	if (!err) {
+	if (!err && !wide && api_wants_csv(call)) {
+		csv_answer(call, q, all, columns, n);
+	} else if (!err) {
 		table = api_table(call, columns, n);
 		for (size_t i = 0; i < shown; i++)
 			(wide ? wide_rows : long_area)(table, q, &all[i]);
@@ -280,118 +247,9 @@ static int show(struct api_call *call, struct question *q, struct store_txn *t)
 	return err;
 }
 
-/* Reads what is asked and answers by `fn`, all under one snapshot. */
-static void ask(struct api_call *call,
-	int (*fn)(struct api_call *call, struct question *q, struct store_txn *t))
-{
-	struct question *q = calloc(1, sizeof(*q));
-	struct store_txn *t;
-	int err = q ? 0 : ERR_NOMEM;
-
-	if (q) {
-		q->a = aggregator_of(daemon_of(call));
-		q->zeros = api_flag(call, "zeros");
-		q->zh = wants_zh(call);
-		if (!ask_form(call, q) || !ask_period(call, q))
-			goto out;
-		err = store_read_begin(views_store(q->a->views), &t, READ_MS);
-		if (!err) {
-			if (ask_areas(call, q, t))
-				err = fn(call, q, t);
-			store_read_end(t);
-		}
-	}
-	if (err)
-		api_fail_err(call, err, "the figures cannot be read");
-out:
-	free(q);
-}
-
 void route_form_show(struct api_call *call)
 {
-	ask(call, show);
-}
-
-/* ---- check run ---- */
-
-struct check_rows {
-	struct api_table *table;
-	const struct question *q;
-	const struct figures *at;
-	const struct form_check *check;
-	size_t hard, soft;
-};
-
-static void side_cell(struct api_table *table, double v)
-{
-	api_cell_printf(table, "%.10g", v);
-}
-
-static void check_failed(void *arg, const struct figures_check *found)
-{
-	struct check_rows *r = arg;
-	const struct form *f = r->q->form;
-	uint16_t rows[FORM_DIMS_MAX];
-	struct buf where = { 0 };
-
-	figures_row(f, found->row, rows);
-	for (size_t d = 0; d < f->n_dims; d++)
-		buf_printf(&where, "%s%s", d ? " " : "", figures_code(f, d, rows[d]));
-	api_cell_str(r->table, r->check->id);
-	api_cell_str(r->table, r->check->hard ? "hard" : "soft");
-	api_cell_printf(r->table, "%06u", r->at->area);
-	api_cell(r->table, buf_as_text(&where));
-	api_cell_str(r->table, r->check->rule);
-	side_cell(r->table, found->left);
-	side_cell(r->table, found->right);
-	side_cell(r->table, found->left - found->right);
-	api_cell_str(r->table, r->q->zh ? r->check->zh : r->check->en);
-	buf_deinit(&where);
-	r->hard += r->check->hard;
-	r->soft += !r->check->hard;
-}
-
-static int checks(struct api_call *call, struct question *q, struct store_txn *t)
-{
-	static const struct api_column columns[] = {
-		{ "id", "编号", "id", API_TEXT },
-		{ "level", "级别", "level", API_TEXT },
-		{ "area", "地区", "area", API_TEXT },
-		{ "row", "行", "row", API_TEXT },
-		{ "rule", "规则", "rule", API_TEXT },
-		{ "left", "左侧", "left", API_DECIMAL },
-		{ "right", "右侧", "right", API_DECIMAL },
-		{ "imbalance", "差额", "imbalance", API_DECIMAL },
-		{ "note", "说明", "note", API_TEXT },
-	};
-	struct api_table *table = api_table(call, columns, sizeof(columns) / sizeof(*columns));
-	struct check_rows r = { .table = table, .q = q };
-	int err = 0;
-
-	for (size_t i = 0; i < q->n_areas && !err; i++) {
-		struct figures at = { .form = q->form, .period = q->period, .area = q->areas[i] };
-
-		err = figures_open(&at, t);
-		r.at = &at;
-		for (r.check = q->form->checks; r.check && !err; r.check = r.check->next)
-			err = figures_check(r.check, &at, t, check_failed, &r);
-		figures_close(&at);
-	}
-	if (err)
-		return err;
-	if (r.hard)
-		api_set_exit(call, 1);
-	api_note(table,
-		q->zh ? "强制性审核不符 %zu 处，核实性审核不符 %zu 处"
-		      : "%zu hard and %zu soft checks do not hold",
-		r.hard, r.soft);
-	api_table_end(table);
-	return 0;
-}
-
-void route_check_run(struct api_call *call)
-{
-	ask(call, checks);
+	route_ask(call, show);
 }
 
 /* ---- form list ---- */
@@ -412,14 +270,14 @@ void route_form_list(struct api_call *call)
 	};
 	const struct forms *fs = aggregator_of(daemon_of(call))->forms;
 	struct api_table *table = api_table(call, columns, sizeof(columns) / sizeof(*columns));
-	bool zh = wants_zh(call);
+	bool zh = ask_zh(call);
 
 	for (size_t i = 0; i < fs->n; i++) {
 		const struct form *f = fs->forms[i];
 		struct buf dims = { 0 };
 		char kinds[64];
 
-		kinds_print(f, kinds, sizeof(kinds));
+		ask_kinds(f, kinds, sizeof(kinds));
 		for (size_t d = 0; d < f->n_dims; d++)
 			buf_printf(&dims, "%s%s", d ? " × " : "", f->dims[d].name);
 		api_cell_str(table, f->id);
