@@ -35,7 +35,7 @@ void *buf_room(struct buf *b, size_t n)
 	if (b->n > most || n > most - b->n)
 		goto fail;
 	need = b->n + n + 1;
-	if (need > b->room) {
+	if (!b->p || need > b->room) {
 		room = b->room ? b->room * 2 : FIRST_ROOM;
 		if (room < need)
 			room = need;

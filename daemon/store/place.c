@@ -140,7 +140,8 @@ int place_marker_get(struct place *p, uint8_t id[PLACE_ID_BYTES], struct errmsg 
 {
 	char text[128], want[32];
 	ssize_t n;
-	int fd = openat(p->dir_fd, MARKER, O_RDONLY | O_CLOEXEC), version = 0;
+	long version = 0;
+	int fd = openat(p->dir_fd, MARKER, O_RDONLY | O_CLOEXEC);
 	int head = snprintf(want, sizeof want, "tally store %d\n", PLACE_FORMAT);
 
 	if (fd < 0)
@@ -154,9 +155,10 @@ int place_marker_get(struct place *p, uint8_t id[PLACE_ID_BYTES], struct errmsg 
 		hex_get(id, PLACE_ID_BYTES, (struct text){ text + head, 2 * PLACE_ID_BYTES }) == 0)
 		return 0;
 	if (strncmp(text, "tally store ", 12) == 0)
-		version = atoi(text + 12);
+		version = strtol(text + 12, NULL, 10);
 	if (version > PLACE_FORMAT) {
-		errmsg_set(m, "%s: made by a later version of tally (format %d, this one knows %d)",
+		errmsg_set(m,
+			"%s: made by a later version of tally (format %ld, this one knows %d)",
 			p->dir, version, PLACE_FORMAT);
 		return ERR_INVALID;
 	}

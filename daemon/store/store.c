@@ -269,8 +269,8 @@ static int open_tables(
 /* Everything between the lock and the writer. */
 static int load(struct store *s, const struct store_conf *conf, struct errmsg *m)
 {
-	uint8_t marker[PLACE_ID_BYTES], id[PLACE_ID_BYTES];
-	bool fresh, marked;
+	uint8_t marker[PLACE_ID_BYTES] = { 0 }, id[PLACE_ID_BYTES] = { 0 };
+	bool fresh = false, marked = false;
 	int rc = inspect(s, conf->create, &fresh, &marked, marker, m);
 
 	if (rc == 0)

@@ -265,8 +265,15 @@ void store_cursor_close(struct store_cursor *c)
 
 void txn_close_cursors(struct store_txn *t)
 {
-	while (t->cursors)
-		store_cursor_close(t->cursors);
+	struct store_cursor *c, *next;
+
+	for (c = t->cursors; c; c = next) {
+		next = c->next;
+		if (c->mc)
+			mdb_cursor_close(c->mc);
+		free(c);
+	}
+	t->cursors = NULL;
 }
 
 int txn_renew_cursors(struct store_txn *t)
