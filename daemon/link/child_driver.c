@@ -389,8 +389,10 @@ static bool on_turn(void *arg)
 	return c->socket && socket_events(c->socket) & ZMQ_POLLIN;
 }
 
+/* After a stall of ours, what stands unread comes before the verdict that the parent is silent. */
 static void on_tick(void *arg)
 {
+	on_turn(arg);
 	drive(arg, (struct child_event){ .kind = CHILD_TICK });
 }
 

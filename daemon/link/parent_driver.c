@@ -351,10 +351,12 @@ static bool on_turn(void *arg)
 	return more || (socket_events(p->socket) & ZMQ_POLLIN);
 }
 
+/* After a stall of ours, what stands unread comes before the verdict that a child is silent. */
 static void on_tick(void *arg)
 {
 	struct link_parent *p = arg;
 
+	on_turn(p);
 	for (size_t i = 0; i < p->peers.n_keys; i++)
 		drive(p, &p->peers.keys[i], (struct peer_event){ .kind = PEER_TICK });
 }

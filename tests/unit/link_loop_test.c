@@ -86,7 +86,7 @@ static void join(struct node *n)
 	struct link_child_conf conf = { .name = "city",
 		.endpoint = city.listen,
 		.server_key = city.node.keys.public_key,
-		.heartbeat_ms = 200,
+		.heartbeat_ms = 1000,
 		.backoff_most_ms = 400 };
 
 	memcpy(conf.signer, city.node.sign.public_key, sizeof conf.signer);
@@ -106,7 +106,7 @@ static void serve(void)
 		.children = city.rows,
 		.n_children = CHILDREN,
 		.signer = &city.node.sign,
-		.heartbeat_ms = 200,
+		.heartbeat_ms = 1000,
 		.on_accept = on_accept,
 		.arg = &city };
 
@@ -331,7 +331,7 @@ static void test_wrong_signers_are_named(void **state)
 	struct link_child_conf conf = { .name = "city",
 		.endpoint = city.listen,
 		.server_key = city.node.keys.public_key,
-		.heartbeat_ms = 200,
+		.heartbeat_ms = 1000,
 		.backoff_most_ms = 400 };
 	good(link_child_open(&nodes[1].child, nodes[1].net, nodes[1].ledger, &conf, &words));
 	wait_fault(&nodes[1], LINK_RECEIPT);
