@@ -249,9 +249,10 @@ static bool bind_all(void)
 
 const char *registers_init(void)
 {
-	if (!done)
+	if (!done) {
 		bind_all();
-	done = true;
+		done = true;
+	}
 	return sentence[0] ? sentence : NULL;
 }
 
