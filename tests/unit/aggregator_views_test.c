@@ -11,12 +11,13 @@ struct town {
 	char dir[64], views_dir[80], recount_dir[80];
 	struct forms *forms;
 	struct views *views;
+	uint64_t limit; /* of the views' store; 0: plenty */
 };
 
 static void views_begin(struct town *t)
 {
 	struct views_conf conf = { .dir = t->views_dir,
-		.limit_bytes = 256 << 20,
+		.limit_bytes = t->limit ? t->limit : 256 << 20,
 		.ledger = city_ledger(&t->c),
 		.forms = t->forms,
 		.city = CITY,
@@ -290,6 +291,42 @@ static void they_stop_at_what_cannot_be_read(void **state)
 	town_close(t);
 }
 
+/* ---- no room ---- */
+
+static void a_full_store_stands_still_and_goes_on_with_room(void **state)
+{
+	struct town *t = town_open(8);
+	struct views_state s;
+
+	(void)state;
+	grow(t, 50);
+	wait_all(t);
+	views_close(t->views);
+	t->limit = 1 << 20; /* half of it is the reserve */
+	views_begin(t);
+	for (int i = 0; i < 60; i++) {
+		grow(t, 50);
+		views_state(t->views, &s);
+		if (s.err)
+			break;
+	}
+	for (int i = 0; i < 1000 && !s.err; i++) {
+		usleep(10000);
+		views_state(t->views, &s);
+	}
+	assert_int_equal(s.err, ERR_FULL);
+	/* figures can be read all the while */
+	assert_true(folded(t, areas[0]) > 0);
+	views_close(t->views);
+	t->limit = 0;
+	views_begin(t);
+	wait_all(t);
+	views_state(t->views, &s);
+	assert_int_equal(s.err, 0);
+	assert_true(recount_now(t).equal);
+	town_close(t);
+}
+
 static bool at_once(void *arg)
 {
 	(void)arg;
@@ -319,6 +356,7 @@ int main(void)
 		cmocka_unit_test(other_ledgers_begin_anew),
 		cmocka_unit_test(a_recount_sees_one_wrong_bit),
 		cmocka_unit_test(they_stop_at_what_cannot_be_read),
+		cmocka_unit_test(a_full_store_stands_still_and_goes_on_with_room),
 		cmocka_unit_test(a_recount_can_be_stopped),
 	};
 
