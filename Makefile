@@ -21,7 +21,7 @@ endif
 
 # ---- rooms, lower ones first: a room may include itself and what stands in its list (scripts hold it: tests/lint) ----
 ROOMS = proto daemon/base daemon/conf daemon/loop daemon/store daemon/ledger daemon/link daemon/api daemon/ctl daemon/run \
-	collector aggregator
+	daemon/intake collector aggregator
 
 room_src = $(filter-out %/main.c,$(wildcard $(1)/*.c))
 PROTOS = $(wildcard proto/*.proto)
@@ -90,8 +90,9 @@ NEEDS_link = $(NEEDS_ledger) daemon/loop daemon/link
 NEEDS_api = $(NEEDS_base) daemon/api
 NEEDS_ctl = $(NEEDS_api) daemon/ctl daemon/conf daemon/ledger daemon/store daemon/loop daemon/link
 NEEDS_run = $(NEEDS_link) daemon/conf daemon/api daemon/run
-NEEDS_collector = $(NEEDS_run) collector
-NEEDS_aggregator = $(NEEDS_run) aggregator
+NEEDS_intake = $(NEEDS_run) daemon/intake
+NEEDS_collector = $(NEEDS_intake) collector
+NEEDS_aggregator = $(NEEDS_intake) aggregator
 needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o) $(if $(filter aggregator,$(1)),$(FORMS:%.c=%.o))
 room_of = $(firstword $(subst _, ,$(notdir $(1))))
 

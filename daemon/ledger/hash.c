@@ -4,7 +4,7 @@
  * Nothing here can fail on sound input but the conversions from text; a libsodium call that cannot
  * fail with our sizes is asserted, since only a wrong size (our bug) makes it fail.
  *
- * What is signed, 57 bytes (seal) or 60 (receipt):
+ * What is signed, 56 bytes (seal) or 59 (receipt):
  *
  *     "tally-seal-1" | "tally-receipt-1"    without a terminator
  *     origin    u32 big-endian

@@ -1,9 +1,9 @@
 /* daemon_main: what every daemon of tally does the same way. Start is a list of parts, stop is its
  * mirror.
  *
- * Around the program's own parts it brings: command line (-c FILE, -n, -M, -V, -h), configuration and
- * reload, log, loop, keys, state directory, ledger store, links to parents, control socket with the
- * routes every daemon has (status, config, ledger, metrics, backup), readiness and watchdog. */
+ * Around the program's own parts it brings: command line (-c FILE, -n, -M, -V, -h), configuration
+ * and reload, log, loop, keys, state directory, ledger store, links to parents, control socket with
+ * the routes every daemon has (status, config, ledger, metrics, backup), readiness and watchdog. */
 #ifndef RUN_RUN_H
 #define RUN_RUN_H
 
@@ -14,6 +14,8 @@
 #include "daemon/conf/conf.h"
 #include "daemon/link/link.h"
 #include "daemon/loop/loop.h"
+
+struct desk;
 
 #define PARENTS_MAX 8
 
@@ -31,6 +33,7 @@ struct daemon {
 	size_t n_parents;
 	struct api *api;
 	uint64_t started_ms; /* monotonic */
+	struct desk *desk;   /* where records are taken in (daemon/intake); NULL: nowhere */
 	void *own;	     /* the program's */
 
 	uint32_t origin;

@@ -1,6 +1,6 @@
 /* Fuzz: a clerk's file, in pieces. The first byte sets the size of the pieces; whole or in pieces
  * the rows must be the same, line numbers must rise, and no cell may be longer than its limit. */
-#include "collector/csv_reader.h"
+#include "daemon/intake/csv_reader.h"
 #include "proto/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

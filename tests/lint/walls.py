@@ -21,10 +21,12 @@ BELOW = {
     "daemon/ctl": ["proto", "daemon/base", "daemon/conf", "daemon/ledger", "daemon/link"],
     "daemon/run": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                    "daemon/api"],
+    "daemon/intake": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
+                      "daemon/api", "daemon/run"],
     "collector": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
-                  "daemon/api", "daemon/run"],
+                  "daemon/api", "daemon/run", "daemon/intake"],
     "aggregator": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
-                   "daemon/api", "daemon/run"],
+                   "daemon/api", "daemon/run", "daemon/intake"],
 }
 
 # foreign header: where it may stand
@@ -35,8 +37,8 @@ FOREIGN = {
     "microhttpd.h": ["daemon/api"],
     "curl/curl.h": ["daemon/ctl"],
     "confuse.h": ["daemon/conf", "aggregator"],
-    "csv.h": ["collector"],
-    "sodium.h": ["daemon/ledger", "daemon/link/keys.c", "daemon/ctl/keygen.c", "collector/vault.c", "collector/vault_seal.c"],
+    "csv.h": ["daemon/intake"],
+    "sodium.h": ["daemon/ledger", "daemon/link/keys.c", "daemon/ctl/keygen.c", "daemon/intake/vault.c", "daemon/intake/secrets.c"],
     "uv.h": ["daemon/loop", "daemon/link"],
 }
 

@@ -6,8 +6,8 @@
 #ifndef COLLECTOR_VAULT_H
 #define COLLECTOR_VAULT_H
 
-#include "collector/pids.h"
-#include "collector/secrets.h"
+#include "daemon/intake/pids.h"
+#include "daemon/intake/secrets.h"
 
 /* A person to be put; texts borrowed. */
 struct vault_item {

@@ -14,7 +14,7 @@
  *     "check/vault.key", "check/pid.key" → H16(key, "tally-check-1", name)
  *
  * written in the first transaction of an empty store, compared at every start. */
-#include "collector/secrets.h"
+#include "daemon/intake/secrets.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * required field has no column: half a file read under a wrong understanding of its columns is
  * worse than none. Two exceptions: doc_type may be missing (111, a resident's card), and the four
  * columns that a refused file carries at its end are passed over. */
-#include "collector/columns.h"
+#include "daemon/intake/columns.h"
 
 const char *const columns_refused[COLUMNS_REFUSED] = { "line", "code", "field", "reason" };
 

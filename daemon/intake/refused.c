@@ -1,9 +1,9 @@
 /* The newest rows of the `refused` table, newest first. What stands there are codes and field
  * names; the reasons are put beside them from faults.tsv, in the language that is asked for. */
-#include "collector/refused.h"
+#include "daemon/intake/refused.h"
 
-#include "collector/collector.h"
-#include "collector/records.h"
+#include "daemon/intake/desk.h"
+#include "daemon/intake/records.h"
 
 static const struct fault_def *fault_of(struct text code)
 {

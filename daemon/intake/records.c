@@ -1,13 +1,13 @@
 /* A record is read where it stands: register view → position → entry of the own ledger → body →
  * facts. One snapshot is one consistent moment. Columns come from the register's rows: of a
  * person's identity columns only the pid, the sex and the birth year are left. */
-#include "collector/records.h"
+#include "daemon/intake/records.h"
 
 #include <stdlib.h>
 #include <stdio.h>
 #include <time.h>
 
-#include "collector/collector.h"
+#include "daemon/intake/desk.h"
 #include "proto/entry.pb-c.h"
 
 #define READ_MS 10000
@@ -58,7 +58,7 @@ void records_time(char out[32], uint64_t ms)
 struct reading {
 	struct api_call *call;
 	struct daemon *d;
-	struct collector *c;
+	struct desk *c;
 	const struct reg *reg;
 	struct store_txn *t;
 	struct arena names; /* of columns; stands until the table is sent */
@@ -83,7 +83,7 @@ static struct reading *reading_begin(struct api_call *call)
 	}
 	r->call = call;
 	r->d = api_context(call);
-	r->c = collector_of(r->d);
+	r->c = desk_of(r->d);
 	r->reg = reg;
 	arena_init(&r->names, ARENA_BYTES);
 	arena_init(&r->row, ARENA_BYTES);
@@ -381,7 +381,7 @@ void records_retract(struct api_call *call)
 		api_fail(call, 400, "a retraction wants a reason of 1 to 200 characters");
 		return;
 	}
-	err = intake_retract(collector_of(d)->intake, reg, key, api_user(call), reason, &position);
+	err = intake_retract(desk_of(d)->intake, reg, key, api_user(call), reason, &position);
 	if (err == ERR_NOTFOUND)
 		api_fail(call, 404, "register %s holds no record under this key", reg->name);
 	else if (err)

@@ -4,7 +4,7 @@
  *
  * Numbers go up by one; what is REFUSALS_KEPT below the newest is deleted in the same transaction.
  */
-#include "collector/refusals.h"
+#include "daemon/intake/refusals.h"
 
 #include "daemon/base/buf.h"
 

@@ -7,7 +7,7 @@
  * A spreadsheet takes a cell that begins with = + - @ for a formula: such cells get an apostrophe,
  * which columns_row() takes off again. When the disk is full the error is sticky and the import
  * ends with it: a refused row must not get lost. */
-#include "collector/spool.h"
+#include "daemon/intake/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,13 +10,13 @@
  * are, and importing again takes in the rest, because what stands is unchanged. A record that does
  * not fit into a chunk is refused, never a stall. When the sender goes away in the middle, what was
  * posted stands and the rest is left out. */
-#include "collector/intake.h"
+#include "daemon/intake/intake.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "collector/pipeline.h"
+#include "daemon/intake/pipeline.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 

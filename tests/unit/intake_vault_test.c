@@ -1,6 +1,6 @@
 /* The vault and its keys: nothing readable on the disk, the newest identity stands, wrong keys are
  * noticed. */
-#include "tests/unit/collector_fixture.h"
+#include "tests/unit/intake_fixture.h"
 
 #include <dirent.h>
 

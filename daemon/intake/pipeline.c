@@ -7,7 +7,7 @@
  * The second slot is made only when the first is under way: a single record costs one. Counts move
  * in `done`, which runs after the commit and at no other time. A commit that fails makes the error
  * sticky: nothing is posted after it. */
-#include "collector/pipeline.h"
+#include "daemon/intake/pipeline.h"
 
 #include <stdlib.h>
 

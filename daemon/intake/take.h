@@ -6,10 +6,10 @@
 #ifndef COLLECTOR_TAKE_H
 #define COLLECTOR_TAKE_H
 
-#include "collector/counts.h"
-#include "collector/refusals.h"
-#include "collector/vault.h"
-#include "collector/view.h"
+#include "daemon/intake/counts.h"
+#include "daemon/intake/refusals.h"
+#include "daemon/intake/vault.h"
+#include "daemon/intake/view.h"
 #include "daemon/ledger/ledger.h"
 
 #define CHUNK_ITEMS 512

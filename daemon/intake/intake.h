@@ -8,9 +8,9 @@
 #ifndef COLLECTOR_INTAKE_H
 #define COLLECTOR_INTAKE_H
 
-#include "collector/csv_reader.h"
-#include "collector/spool.h"
-#include "collector/take.h"
+#include "daemon/intake/csv_reader.h"
+#include "daemon/intake/spool.h"
+#include "daemon/intake/take.h"
 
 struct intake;
 struct intake_run;

@@ -13,7 +13,7 @@
  * a transaction was given up in between (or the daemon has just started), and the buckets are read
  * back: every vault row from `oldest` on whose pid is not in the tree. That is a few ten thousand
  * rows at most, since pids are even: no bucket stays unfilled while all others fill. */
-#include "collector/pids.h"
+#include "daemon/intake/pids.h"
 
 #include <stdlib.h>
 

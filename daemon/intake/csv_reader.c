@@ -21,7 +21,7 @@
  *
  * libcsv is not asked to be strict: there is no way on after a strict error, and quotes inside
  * unquoted cells are read as they stand, as spreadsheets do. */
-#include "collector/csv_reader.h"
+#include "daemon/intake/csv_reader.h"
 
 #include <csv.h>
 #include <stdlib.h>

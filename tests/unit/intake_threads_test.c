@@ -1,7 +1,7 @@
 /* Many doors at once: single records from eight clients beside a large file, a retracting clerk and
  * a reader. Nothing is lost, nothing is taken twice; singles share commits. For the thread
  * sanitizer too. */
-#include "tests/unit/collector_fixture.h"
+#include "tests/unit/intake_fixture.h"
 
 #include <pthread.h>
 

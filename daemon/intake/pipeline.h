@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-#include "collector/take.h"
+#include "daemon/intake/take.h"
 
 struct pipeline;
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "collector/pids.h"
+#include "daemon/intake/pids.h"
 #include "daemon/base/buf.h"
 
 enum { PERSON, VAULT, STATE, TABLES };

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "collector/intake.h"
+#include "daemon/intake/intake.h"
 #include "daemon/conf/keys.h"
 
 enum { T_VIEW = LEDGER_TABLES, T_OLDER, T_PERSON, T_VAULT, T_INTAKE, T_REFUSED };

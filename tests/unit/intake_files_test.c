@@ -1,6 +1,6 @@
 /* What clerks send: files that are refused as a whole, rows that are refused, how they come back,
  * and what is no fault. */
-#include "tests/unit/collector_fixture.h"
+#include "tests/unit/intake_fixture.h"
 
 #include <jansson.h>
 

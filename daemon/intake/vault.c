@@ -13,7 +13,7 @@
  * The pid as associated data binds a value to its person: moved under another pid it does not open.
  * A value that does not open is ERR_DAMAGED for who reads it; a new row of that person replaces it
  * whole. */
-#include "collector/vault.h"
+#include "daemon/intake/vault.h"
 
 #include <sodium.h>
 #include <stdlib.h>

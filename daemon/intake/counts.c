@@ -4,7 +4,7 @@
  *
  * Two or three small values that every commit of the intake moves: they share a page, so a commit
  * pays for one. */
-#include "collector/counts.h"
+#include "daemon/intake/counts.h"
 
 #include "daemon/base/buf.h"
 

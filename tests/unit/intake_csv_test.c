@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "collector/csv_reader.h"
+#include "daemon/intake/csv_reader.h"
 #include "daemon/base/buf.h"
 
 /* Rows as text: "line+lines[flaws@flawed]:cell|cell…\n"; cells over 40 bytes are cut. */

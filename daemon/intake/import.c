@@ -5,14 +5,14 @@
  * reading and is answered with 400 and words; no room with 507 and what was taken in until then.
  * When the peer goes away, what is committed stands, and the half row at the break is not read. The
  * name of the file is not known here: names may be personal. */
-#include "collector/import.h"
+#include "daemon/intake/import.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "collector/collector.h"
-#include "collector/records.h"
+#include "daemon/intake/desk.h"
+#include "daemon/intake/records.h"
 
 struct import {
 	struct intake_run *run;
@@ -38,7 +38,7 @@ static bool give_up(void *arg)
 
 static void *import_begin(struct api_call *call)
 {
-	struct collector *c = collector_of(api_context(call));
+	struct desk *c = desk_of(api_context(call));
 	const struct reg *reg = records_register(call);
 	struct intake_request q = { .reg = reg,
 		.author = api_user(call),

@@ -1,5 +1,5 @@
 /* The intake: what becomes of rows, and that counts are true whatever happens. */
-#include "tests/unit/collector_fixture.h"
+#include "tests/unit/intake_fixture.h"
 
 static int setup(void **state)
 {

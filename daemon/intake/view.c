@@ -8,7 +8,7 @@
  *
  * A new record costs one look and one put into `view`; `older` is written only when a record
  * changes. */
-#include "collector/view.h"
+#include "daemon/intake/view.h"
 
 #include "daemon/base/buf.h"
 #include "daemon/ledger/hash.h"

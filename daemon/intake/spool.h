@@ -4,7 +4,7 @@
 #ifndef COLLECTOR_SPOOL_H
 #define COLLECTOR_SPOOL_H
 
-#include "collector/columns.h"
+#include "daemon/intake/columns.h"
 #include "daemon/base/buf.h"
 
 enum spool_form {

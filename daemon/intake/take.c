@@ -12,7 +12,7 @@
  *
  * When the entry that stands cannot be read (its hash does not fit), it cannot be compared: the row
  * becomes a new version, and the position is logged. The rest goes on. */
-#include "collector/take.h"
+#include "daemon/intake/take.h"
 
 #include <stdlib.h>
 

@@ -1,0 +1,197 @@
+/* Start: the keys (checked against the store), then the intake. Stop is the mirror. The routes are
+ * the only list of what an operator can ask of the desk. */
+#include "daemon/intake/desk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/intake/import.h"
+#include "daemon/intake/records.h"
+#include "daemon/intake/refused.h"
+
+#define STATUS_MS 5000
+
+/* ---- parts ---- */
+
+static void ledger_grew(void *arg)
+{
+	daemon_ledger_grew(arg);
+}
+
+static int secrets_start(struct daemon *d, struct errmsg *m)
+{
+	static const int holding[] = { TABLE_VIEW, TABLE_PERSON, TABLE_VAULT };
+	struct desk *c = calloc(1, sizeof *c);
+	int err;
+
+	if (!c) {
+		errmsg_set(m, "%s", err_words(ERR_NOMEM));
+		return ERR_NOMEM;
+	}
+	err = secrets_open(&c->secrets, ledger_store(d->ledger), TABLE_INTAKE, holding, 3,
+		conf_text(d->conf, "keys_dir"), m);
+	if (err) {
+		free(c);
+		return err;
+	}
+	d->desk = c;
+	return 0;
+}
+
+static void secrets_stop(struct daemon *d)
+{
+	secrets_close(desk_of(d)->secrets);
+	free(d->desk);
+	d->desk = NULL;
+}
+
+static int intake_start(struct daemon *d, struct errmsg *m)
+{
+	struct desk *c = desk_of(d);
+	int err;
+
+	c->view = (struct view){ .view = TABLE_VIEW, .older = TABLE_OLDER };
+	err = intake_open(&c->intake, &(struct intake_conf){ .ledger = d->ledger,
+					      .secrets = c->secrets,
+					      .view = TABLE_VIEW,
+					      .older = TABLE_OLDER,
+					      .person = TABLE_PERSON,
+					      .vault = TABLE_VAULT,
+					      .counts = TABLE_INTAKE,
+					      .refused = TABLE_REFUSED,
+					      .spool_dir = conf_text(d->conf, "state_dir"),
+					      .grew = ledger_grew,
+					      .arg = d });
+	if (err)
+		errmsg_set(m, "%s", err_words(err));
+	return err;
+}
+
+static void intake_stop(struct daemon *d)
+{
+	intake_close(desk_of(d)->intake);
+}
+
+const struct daemon_part desk_parts[DESK_PARTS] = {
+	{ "secrets", secrets_start, secrets_stop },
+	{ "intake", intake_start, intake_stop },
+};
+
+/* ---- status and metrics: from the store, so that they are right after a restart ---- */
+
+void desk_status(struct daemon *d, json_t *object)
+{
+	struct store_txn *t;
+	struct counts c;
+
+	if (store_read_begin(ledger_store(d->ledger), &t, STATUS_MS))
+		return;
+	c = counts_total(t, TABLE_INTAKE);
+	store_read_end(t);
+	json_object_set_new(object, "intake",
+		json_pack("{s:I, s:I, s:I, s:I, s:I}", "accepted", (json_int_t)c.accepted,
+			"changed", (json_int_t)c.changed, "unchanged", (json_int_t)c.unchanged,
+			"refused", (json_int_t)c.refused, "retracted", (json_int_t)c.retracted));
+}
+
+#define ROWS_METRIC "tally_intake_rows_total"
+#define FAULTS_METRIC "tally_intake_faults_total"
+
+static void rows_metric(struct buf *out, struct text reg, const char *outcome, uint64_t n)
+{
+	char labels[160];
+
+	(void)snprintf(labels, sizeof labels, "register=\"%.*s\",outcome=\"%s\"", (int)reg.n, reg.p,
+		outcome);
+	metric(out, ROWS_METRIC, "counter", "Rows taken in or refused, and records retracted.",
+		labels, (double)n);
+}
+
+static void metric_reg(void *arg, struct text reg, const struct counts *c)
+{
+	rows_metric(arg, reg, "accepted", c->accepted);
+	rows_metric(arg, reg, "changed", c->changed);
+	rows_metric(arg, reg, "unchanged", c->unchanged);
+	rows_metric(arg, reg, "refused", c->refused);
+	rows_metric(arg, reg, "retracted", c->retracted);
+}
+
+static void metric_fault(void *arg, struct text reg, struct text code, uint64_t n)
+{
+	char labels[160];
+
+	(void)snprintf(labels, sizeof labels, "register=\"%.*s\",code=\"%.*s\"", (int)reg.n, reg.p,
+		(int)code.n, code.p);
+	metric(arg, FAULTS_METRIC, "counter", "Faults found in rows, by code.", labels, (double)n);
+}
+
+void desk_metrics(struct daemon *d, struct buf *out)
+{
+	const struct counts_visitor v = { .reg = metric_reg, .fault = metric_fault, .arg = out };
+	struct store_txn *t;
+
+	if (store_read_begin(ledger_store(d->ledger), &t, STATUS_MS))
+		return;
+	counts_walk(t, TABLE_INTAKE, &v);
+	store_read_end(t);
+}
+
+/* ---- routes ---- */
+
+const struct api_route desk_routes[DESK_ROUTES] = {
+	{ .method = "POST",
+		.path = "/v1/records/{register}",
+		.command = "import REGISTER FILE…",
+		.query = "dry_run? lang",
+		.right = RIGHT_OPERATOR,
+		.help_en = "Takes in a CSV file; refused rows come back with their reasons. "
+			   "--dry-run only checks.",
+		.help_zh = "导入 CSV 文件；被拒绝的行连同原因一并返回。--dry-run 只检查不写入。",
+		.upload = &import_upload },
+	{ .method = "POST",
+		.path = "/v1/records/{register}/{key}/retract",
+		.command = "retract REGISTER KEY",
+		.query = "reason!",
+		.right = RIGHT_OPERATOR,
+		.help_en = "Takes a record back, as an entry with a reason; its history stays.",
+		.help_zh = "撤回一条记录并写明原因；历史仍保留。",
+		.handle = records_retract },
+	{ .method = "GET",
+		.path = "/v1/records/{register}",
+		.command = "list REGISTER",
+		.query = "limit after",
+		.right = RIGHT_OPERATOR,
+		.help_en = "Records of a register in the order of their keys, identities masked.",
+		.help_zh = "按键的顺序列出登记册的记录，身份信息不显示。",
+		.handle = records_list },
+	{ .method = "GET",
+		.path = "/v1/records/{register}/{key}",
+		.command = "get REGISTER KEY",
+		.right = RIGHT_OPERATOR,
+		.help_en = "One record as facts, identities masked.",
+		.help_zh = "显示一条记录，身份信息不显示。",
+		.handle = records_get },
+	{ .method = "GET",
+		.path = "/v1/records/{register}/{key}/history",
+		.command = "history REGISTER KEY",
+		.right = RIGHT_OPERATOR,
+		.help_en = "All versions of a record, oldest first: when, by whom, why.",
+		.help_zh = "一条记录的全部版本，从旧到新：时间、经办、原因。",
+		.handle = records_history },
+	{ .method = "GET",
+		.path = "/v1/refused",
+		.command = "refused",
+		.query = "limit lang",
+		.right = RIGHT_OPERATOR,
+		.help_en = "Rows refused lately, newest first, with reasons.",
+		.help_zh = "最近被拒绝的行及原因，从新到旧。",
+		.handle = refused_list },
+	{ .method = "GET",
+		.path = "/v1/templates/{register}",
+		.command = "template REGISTER",
+		.query = "lang",
+		.right = RIGHT_VIEWER,
+		.help_en = "An empty CSV with the register's headers; --lang en for field names.",
+		.help_zh = "登记册的空白 CSV 模板（中文表头；--lang en 为英文字段名）。",
+		.handle = records_template },
+};

@@ -1,0 +1,48 @@
+/* The desk: where a daemon takes records in. It brings the parts, tables, settings' checks, routes
+ * and figures of the intake to a program, a district's or a city's alike.
+ *
+ * A program names DESK_TABLE_NAMES first among the tables of its ledger's store, starts desk_parts,
+ * serves desk_routes, and lets desk_status() and desk_metrics() speak. The desk then stands behind
+ * daemon.desk. */
+#ifndef INTAKE_DESK_H
+#define INTAKE_DESK_H
+
+#include "daemon/intake/intake.h"
+#include "daemon/run/run.h"
+
+/* One environment with the ledger: one transaction takes a record in whole. */
+enum {
+	TABLE_VIEW = LEDGER_TABLES, /* record key → newest position */
+	TABLE_OLDER,		    /* record key, position: older versions */
+	TABLE_PERSON,		    /* pid → number in the vault */
+	TABLE_VAULT,		    /* number → sealed identity */
+	TABLE_INTAKE,		    /* counters and check values */
+	TABLE_REFUSED,		    /* rows refused lately */
+	DESK_TABLES_END
+};
+#define DESK_TABLE_NAMES "view", "older", "person", "vault", "intake", "refused"
+
+struct desk {
+	struct secrets *secrets;
+	struct intake *intake;
+	struct view view;
+};
+
+static inline struct desk *desk_of(const struct daemon *d)
+{
+	return d->desk;
+}
+
+/* For daemon_program.before_links. */
+#define DESK_PARTS 2
+extern const struct daemon_part desk_parts[DESK_PARTS];
+
+/* For daemon_program.routes. */
+#define DESK_ROUTES 7
+extern const struct api_route desk_routes[DESK_ROUTES];
+
+/* From the store, so that they are right after a restart. */
+void desk_status(struct daemon *d, json_t *object);
+void desk_metrics(struct daemon *d, struct buf *out);
+
+#endif
