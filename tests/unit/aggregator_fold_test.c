@@ -167,6 +167,23 @@ static void slow_03(const struct slow *s, int64_t v[6])
 		v[4] += persons[i];
 }
 
+static void check_failed(void *arg, const struct figures_check *found)
+{
+	const struct form_check *c = arg;
+
+	fail_msg("check %s: %s: row %zu: %g against %g", c->id, c->rule, found->row, found->left,
+		found->right);
+}
+
+/* The hard checks of both forms are laws of counting: they hold whatever is counted. */
+static void hold_checks(const struct figures *f, struct store_txn *t)
+{
+	for (const struct form_check *c = f->form->checks; c; c = c->next)
+		if (c->hard)
+			assert_int_equal(
+				figures_check(c, f, t, check_failed, (void *)(uintptr_t)c), 0);
+}
+
 static void compare_figures(struct city *c, struct store_txn *t, const struct form *form,
 	uint32_t area, const char *period, bool cumulative)
 {
@@ -198,6 +215,7 @@ static void compare_figures(struct city *c, struct store_txn *t, const struct fo
 					(long long)f.values[row * form->n_measures + i],
 					(long long)v[i]);
 	}
+	hold_checks(&f, t);
 	figures_close(&f);
 }
 
@@ -302,6 +320,110 @@ static void views_depend_on_the_ledgers_only(void **state)
 		play(seed);
 }
 
+/* ---- a form that the program does not know ---- */
+
+static const char form_13[] =
+	"form \"13\" {\n number = n title = t title_en = t issuer = i approver = a approval = a "
+	"valid_until = \"2030-12-31\"\n"
+	" unit = u unit_en = u edition = 1 periods = {month, half, year}\n"
+	" dim \"kind\" { zh = k en = k codes = certificate_kind rows = {level_social, "
+	"level_employer} }\n"
+	" measure \"1\" { zh = z en = e register = certificate date = issued_on where = \"source "
+	"!= contest\" }\n"
+	" measure \"2\" { zh = z en = e of = 1 distinct = {level} }\n"
+	" measure \"3\" { zh = z en = e of = 1 distinct = {district, level} }\n"
+	" check \"13-1\" { level = hard rule = \"1 = 1 + 1\" }\n"
+	" check \"13-2\" { level = hard rule = \"2 <= 3\" }\n}\n";
+
+static void count_failures(void *arg, const struct figures_check *found)
+{
+	assert_true(found->left != found->right);
+	++*(size_t *)arg;
+}
+
+static void slow_13(const struct city *c, uint32_t area, int half, size_t row, int64_t v[3])
+{
+	bool by_level[8] = { 0 }, by_district[WORLDS][8] = { 0 };
+
+	memset(v, 0, 3 * sizeof(*v));
+	for (size_t i = 0; i < c->n; i++) {
+		const struct rec *r = &c->recs[i];
+		int month = r->enrolled / 100 % 100;
+		bool counted = r->live && r->reg == CERTIFICATE && !r->contest &&
+			       r->enrolled / 10000 == 2019 && (month > 6) == (half == 2);
+
+		/* rows: level_social, level_employer, total */
+		if (!counted || (r->kind != 1 && r->kind != 2) || (row == 0 && r->kind != 2) ||
+			(row == 1 && r->kind != 1) || (area != CITY && areas[r->world] != area))
+			continue;
+		v[0]++;
+		by_level[r->level] = true;
+		by_district[r->world][r->level] = true;
+	}
+	for (unsigned l = 0; l < 8; l++) {
+		v[1] += by_level[l];
+		for (unsigned w = 0; w < WORLDS; w++)
+			v[2] += by_district[w][l];
+	}
+}
+
+static void a_form_written_as_a_file_only_is_counted(void **state)
+{
+	struct form_source source = { "13.form", form_13 };
+	struct city *c = calloc(1, sizeof(*c));
+	struct errmsg m = { "" };
+	struct store_txn *t;
+	struct view v;
+
+	(void)state;
+	chance_state = 13;
+	city_open(c);
+	view_open(&v, c);
+	forms_close(v.forms);
+	fold_close(v.fold);
+	v.forms = forms_open(&source, 1, &m);
+	if (!v.forms)
+		fail_msg("%s", m.text);
+	v.fold = fold_open(v.forms, CITY);
+	for (int step = 0; step < 300; step++) {
+		one_step(c);
+		if (chance(20) == 0) {
+			ship(c, chance(DISTRICTS), true);
+			view_fold(&v, 30, NULL, 0);
+		}
+	}
+	for (unsigned i = 0; i < DISTRICTS; i++)
+		ship(c, i, true);
+	while (view_fold(&v, 1000, NULL, 0))
+		;
+	assert_int_equal(store_read_begin(v.store, &t, 60000), 0);
+	for (unsigned k = 0; k < 2 * WORLDS; k++) {
+		struct figures f = { .form = v.forms->forms[0],
+			.area = areas[k / 2],
+			.period = { PERIOD_HALF, 2019, (int)k % 2 + 1 } };
+		size_t failed = 0, nonzero = 0;
+
+		assert_int_equal(figures_open(&f, t), 0);
+		assert_int_equal(f.n_rows, 3);
+		for (size_t row = 0; row < 3; row++) {
+			int64_t slow[3];
+
+			slow_13(c, f.area, f.period.index, row, slow);
+			assert_memory_equal(&f.values[row * 3], slow, sizeof(slow));
+			nonzero += slow[0] != 0;
+		}
+		for (const struct form_check *check = f.form->checks; check; check = check->next)
+			assert_int_equal(figures_check(check, &f, t, count_failures, &failed), 0);
+		assert_int_equal(failed, nonzero); /* 13-1, wherever something is; 13-2 nowhere */
+		assert_true(f.area != CITY || nonzero == 3);
+		figures_close(&f);
+	}
+	store_read_end(t);
+	view_close(&v);
+	city_close(c);
+	free(c);
+}
+
 /* When everything is taken back nothing is left but positions and findings. */
 static void retracting_all_leaves_nothing(void **state)
 {
@@ -340,6 +462,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(views_depend_on_the_ledgers_only),
+		cmocka_unit_test(a_form_written_as_a_file_only_is_counted),
 		cmocka_unit_test(retracting_all_leaves_nothing),
 	};
 
