@@ -45,13 +45,20 @@ def oracle():
     return Oracle()
 
 
+BRIEF = (("02", "2019", False), ("02", "2019-06", False), ("02", "2019-09", True), ("02", "2019-Q2", False),
+         ("03", "2019", False), ("03", "2019-Q3", False))
+
+
 @pytest.fixture
 def same_figures():
-    """Compares every cell of both forms with the oracle's."""
-    def compare(city, oracle, year=2019, more=()):
-        for form in ("02", "03"):
-            for period, cumulative in [*periods(form, year), *((str(year + d), False) for d in (-1, 1)), *more]:
-                theirs = read_csv_form(city.form(form, period, cumulative))
-                wrong = difference(oracle.form(form, period, cumulative), theirs)
-                assert not wrong, f"form {form} {period}{' cumulative' if cumulative else ''}: {wrong}"
+    """Compares both forms with the oracle's, cell for cell: a whole year and the years beside it, or (brief, for many
+    records) a few periods of each kind."""
+    def compare(city, oracle, brief=False):
+        wanted = BRIEF
+        if not brief:
+            wanted = [(form, *p) for form in ("02", "03") for p in [*periods(form, 2019), ("2018", False), ("2020", False)]]
+        for form, period, cumulative in wanted:
+            theirs = read_csv_form(city.form(form, period, cumulative))
+            wrong = difference(oracle.form(form, period, cumulative), theirs)
+            assert not wrong, f"form {form} {period}{' cumulative' if cumulative else ''}: {wrong}"
     return compare

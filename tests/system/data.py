@@ -40,7 +40,7 @@ def split(path, parts, where):
     """Cuts a CSV file into `parts` with the header in each; their paths."""
     with open(path, "rb") as f:
         head, *lines = f.read().splitlines(keepends=True)
-    out = []
+    parts, out = min(parts, len(lines)), []
     for i in range(parts):
         piece = lines[len(lines) * i // parts:len(lines) * (i + 1) // parts]
         name = os.path.join(where, f"{os.path.basename(path)[:-4]}.{i}.csv")

@@ -4,6 +4,7 @@ judge_file() reads a CSV file as a clerk wrote it and yields (line, record or No
 
 import csv
 import datetime
+import functools
 import io
 import os
 import re
@@ -37,6 +38,8 @@ class Bad(Exception):
 
 
 def half_width(text):
+    if text.isascii():
+        return text.strip(" \t")
     out = []
     for c in text:
         if 0xFF10 <= ord(c) <= 0xFF19 or 0xFF21 <= ord(c) <= 0xFF3A or 0xFF41 <= ord(c) <= 0xFF5A:
@@ -130,9 +133,9 @@ def certificate_number(kind, text):
     return text
 
 
-def cell(field, text):
-    """The value of one cell: None when empty."""
-    kind = field.type
+@functools.lru_cache(1 << 16)
+def cell(kind, codes, text):
+    """The value of one cell, by its field's type and code list: None when empty."""
     if kind in ("text", "key", "person.name", "person.phone"):
         text = text.strip(" \t\u3000")
         if len(text) > (64 if kind == "person.name" else 200):
@@ -144,9 +147,9 @@ def cell(field, text):
     if kind == "date":
         return parse_date(text)
     if kind in ("code", "person.doc_type"):
-        return code(field.codes, text)
+        return code(codes, text)
     if kind == "codes":
-        return {code(field.codes, half_width(t)) for t in text.split(";")}
+        return frozenset(code(codes, half_width(t)) for t in text.split(";"))
     if kind == "uscc":
         return credit_code(text)
     if kind == "occ":
@@ -163,8 +166,13 @@ def cell(field, text):
             raise Bad
         return text
     if kind == "bool":
-        return {"1": 1, "0": 0, "是": 1, "否": 0, "yes": 1, "no": 0, "true": 1, "false": 0}.get(text.lower(), Bad)
+        if text.lower() not in BOOLEANS:
+            raise Bad
+        return BOOLEANS[text.lower()]
     return text
+
+
+BOOLEANS = {"1": 1, "0": 0, "是": 1, "否": 0, "yes": 1, "no": 0, "true": 1, "false": 0}
 
 
 def code(name, text):
@@ -224,9 +232,7 @@ def judge_row(register, cells):
         if register == "person" and field.name == "doc_type" and field.name not in cells:
             text = "111"
         try:
-            value = cell(field, text)
-            if value is Bad:
-                raise Bad
+            value = cell(field.type, field.codes, text)
         except Bad:
             value = None
             bad.append(field.name)

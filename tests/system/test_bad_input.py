@@ -194,7 +194,7 @@ def small_disk(cluster):
 
 def test_full_disk_during_import(cluster, small_disk, oracle, same_figures):
     """The intake stops with a clear word and keeps what it accepted; receipts are still stored; with room it goes on."""
-    data = Data(f"{cluster.dir}/data", seed=3, people=3000, rows="training=80000", districts=("310101",), registers="training")
+    data = Data(f"{cluster.dir}/data", seed=3, people=3000, rows="training=60000", districts=("310101",), registers="training")
     cluster.build(("310101",))
     node = cluster.districts["310101"]
     os.rmdir(node.state)
@@ -217,5 +217,5 @@ def test_full_disk_during_import(cluster, small_disk, oracle, same_figures):
     wait_for("the intake to go on when there is room", goes_on, 30, 0.5)
     oracle.take_file("310101", "training", data.path(f))
     cluster.wait_folded()
-    same_figures(cluster.city, oracle)
+    same_figures(cluster.city, oracle, brief=True)
     cluster.check_equal()

@@ -33,7 +33,7 @@ def load_all(cluster, oracle, corrections=False):
 
 def finish(cluster, oracle, same_figures):
     cluster.wait_folded(60)
-    same_figures(cluster.city, oracle)
+    same_figures(cluster.city, oracle, brief=True)
     cluster.check_equal()
 
 
