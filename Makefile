@@ -69,7 +69,7 @@ $(B)/gen/%.o: $(B)/gen/%.c | $(GEN_H)
 
 # One archive: the linker takes from it what a program needs. The walls between rooms are held by `make lint`.
 $(LIB): $(OBJ)
-	rm -f $@ && ar rcs $@ $^
+	rm -f $@ && ar rcsP $@ $^
 
 $(B)/tally-collector: $(B)/collector/main.o $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
