@@ -69,7 +69,7 @@ struct store {
 	uint64_t limit_pages, reserve_pages;
 	uint64_t ceiling_pages; /* most of the map: the limit, or more when the file was larger at
 				   open */
-	size_t group_weight;
+	size_t group_weight, group_pages;
 	void (*before_commit)(struct store_txn *t, void *arg);
 	void *arg;
 

@@ -18,7 +18,7 @@
 #include "daemon/store/inside.h"
 
 #define POOL_MOST 32
-#define PATIENCE_MS 10000 /* then the wait for open reads is said aloud */
+#define PATIENCE_S 10 /* then the wait for open reads is said aloud */
 
 static void cond_init(pthread_cond_t *c)
 {
@@ -139,16 +139,32 @@ uint32_t reads_oldest_ms(struct store *s)
 	return age < UINT32_MAX ? (uint32_t)age : UINT32_MAX;
 }
 
+/* While open reads are within their deadlines the writer is not stuck, it waits its turn. Under the
+ * reads' lock. */
+static void tell_progress(struct store *s)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (s->reads.oldest && now >= s->reads.oldest->deadline_ms)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->progress_ms = now;
+	pthread_mutex_unlock(&s->lock);
+}
+
 int reads_alone(struct store *s, bool wait, int (*grow)(struct store *s))
 {
 	struct reads *r = &s->reads;
-	uint64_t since = clock_mono_ms();
+	unsigned seconds = 0;
 	int rc = ERR_BUSY;
 
 	pthread_mutex_lock(&r->lock);
 	r->shut = wait;
 	while (wait && r->open > 0) {
-		if (!wait_ms(&r->left, &r->lock, PATIENCE_MS) && r->open > 0)
+		if (wait_ms(&r->left, &r->lock, 1000) || r->open == 0)
+			continue;
+		tell_progress(s);
+		if (++seconds % PATIENCE_S == 0)
 			log_warning("store",
 				"%s: to grow, the store waits for %zu open reads, the oldest %llu "
 				"ms old",
@@ -160,8 +176,6 @@ int reads_alone(struct store *s, bool wait, int (*grow)(struct store *s))
 	r->shut = false;
 	pthread_cond_broadcast(&r->may_enter);
 	pthread_mutex_unlock(&r->lock);
-	if (wait && clock_mono_ms() - since > PATIENCE_MS)
-		log_info("store", "%s: has grown", s->place.dir);
 	return rc;
 }
 

@@ -296,6 +296,7 @@ static void init(struct store *s, const struct store_conf *conf)
 
 	s->n_tables = conf->n_tables;
 	s->group_weight = conf->group_weight ? conf->group_weight : 512;
+	s->group_pages = conf->group_pages ? conf->group_pages : 1000;
 	s->before_commit = conf->before_commit;
 	s->arg = conf->arg;
 	s->tail = &s->head;
@@ -412,6 +413,7 @@ static int copy_data(struct store *s, struct place *to, struct errmsg *m)
 	}
 	rc = reads_enter(s, t, 60000);
 	if (rc == 0) {
+		t->deadline_ms = UINT64_MAX; /* as long as it takes */
 		rc = mdb_env_copyfd2(s->env, fd, 0);
 		reads_leave(s, t);
 		if (rc == 0 && fsync(fd) != 0)

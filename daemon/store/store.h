@@ -29,6 +29,8 @@ struct store_conf {
 				 it */
 	uint64_t reserve_bytes; /* 0: 5 % of the limit, at least 4 MiB */
 	size_t group_weight;	/* a group takes jobs until their weights reach this; 0: 512 */
+	size_t group_pages; /* … or until about so many pages are changed; they lie in anonymous
+			       memory, which LMDB keeps: 4 kB each. 0: 1000 */
 	bool create; /* an empty store may be made. Without it a missing file is an error, never
 			"new" */
 	/* Runs inside every group's transaction after its jobs, if any of them wrote (may run

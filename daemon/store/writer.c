@@ -18,8 +18,8 @@
  * the commit stands: no done is called, the process ends with (LMDB answers MDB_PANIC) 70; after
  * the start the positions tell
  *
- * A group ends early when its transaction holds DIRTY_MOST pages: they lie in anonymous memory, and
- * LMDB keeps that memory for the next transaction. */
+ * A group ends early when its transaction holds group_pages pages: they lie in anonymous memory,
+ * and LMDB keeps that memory for the next transaction. */
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
@@ -31,8 +31,6 @@
 #include "daemon/base/log.h"
 #include "daemon/store/inside.h"
 
-#define GROUP_WEIGHT 512
-#define DIRTY_MOST 1500
 #define REDO_MOST 4
 #define CHECK_READERS_MS 60000
 #define AGAIN (-1)
@@ -276,7 +274,7 @@ static int attempt(struct store *s, struct group *g, bool *wrote)
 		rc = run_job(s, g, job);
 		if (rc)
 			return rc;
-		if (t->dirty >= DIRTY_MOST)
+		if (t->dirty >= s->group_pages)
 			queue_put_back(s, g, job);
 	}
 	if (t->changes > 0 && s->before_commit) {

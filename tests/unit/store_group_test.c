@@ -261,6 +261,24 @@ static void nothing_written_is_no_commit(void **state)
 	remove_dir(dir);
 }
 
+static void a_group_is_bounded_by_pages(void **state)
+{
+	struct store_stats st;
+	char *dir = new_dir();
+	struct store_conf conf = conf_of(dir);
+	struct store *s;
+
+	(void)state;
+	conf.group_pages = 4;
+	s = open_with(&conf);
+	post_together(s, all_good);
+	check_effects(s);
+	store_stats(s, &st);
+	assert_in_range(st.commits, 5, JOBS);
+	store_close(s);
+	remove_dir(dir);
+}
+
 static void close_runs_what_waits(void **state)
 {
 	static struct store_job hold = { .fn = hold_writer, .done = held_done };
@@ -369,6 +387,7 @@ int main(void)
 		cmocka_unit_test(any_mixture),
 		cmocka_unit_test(a_row_of_bad_jobs_is_no_square),
 		cmocka_unit_test(nothing_written_is_no_commit),
+		cmocka_unit_test(a_group_is_bounded_by_pages),
 		cmocka_unit_test(close_runs_what_waits),
 		cmocka_unit_test(many_threads_write_and_read),
 	};
