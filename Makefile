@@ -10,7 +10,7 @@ PY = /usr/bin/python3
 
 PKGS = libzmq libprotobuf-c liblmdb libuv libconfuse libmicrohttpd libsodium libzstd jansson libcurl
 PKG_CFLAGS := $(shell pkg-config --cflags libzmq libprotobuf-c libuv libconfuse libmicrohttpd libsodium libzstd jansson libcurl 2>/dev/null)
-LIBS = -lzmq -lprotobuf-c -llmdb -luv -lconfuse -lmicrohttpd -lsodium -lzstd -ljansson -lcsv -lcurl -lpthread -lm
+LIBS = -lzmq -lprotobuf-c -llmdb -luv -lconfuse -lmicrohttpd -lsodium -lzstd -ljansson -lcsv -lzip -lexpat -lcurl -lpthread -lm
 
 CFLAGS = -std=gnu11 $(OPT) -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-missing-field-initializers \
 	$(if $(WERROR),-Werror) -D_GNU_SOURCE -I. -I$(B)/gen $(PKG_CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
@@ -20,7 +20,7 @@ CC = clang
 endif
 
 # ---- rooms, lower ones first: a room may include itself and what stands in its list (scripts hold it: tests/lint) ----
-ROOMS = proto daemon/base daemon/conf daemon/loop daemon/store daemon/ledger daemon/link daemon/api daemon/ctl daemon/run \
+ROOMS = proto daemon/base daemon/reader daemon/conf daemon/loop daemon/store daemon/ledger daemon/link daemon/api daemon/ctl daemon/run \
 	daemon/intake collector aggregator
 
 room_src = $(filter-out %/main.c,$(wildcard $(1)/*.c))
@@ -82,6 +82,7 @@ $(B)/tallyctl: $(B)/daemon/ctl/main.o $(LIB)
 # Its name begins with the room's: store_crash_test.c is a test of daemon/store.
 NEEDS_proto = proto
 NEEDS_base = $(NEEDS_proto) daemon/base
+NEEDS_reader = $(NEEDS_base) daemon/reader
 NEEDS_conf = $(NEEDS_base) daemon/conf
 NEEDS_loop = $(NEEDS_base) daemon/loop
 NEEDS_store = $(NEEDS_base) daemon/store

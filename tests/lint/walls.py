@@ -12,6 +12,7 @@ from pathlib import Path
 BELOW = {
     "proto": [],
     "daemon/base": ["proto"],
+    "daemon/reader": ["proto", "daemon/base"],
     "daemon/conf": ["proto", "daemon/base"],
     "daemon/loop": ["proto", "daemon/base"],
     "daemon/store": ["proto", "daemon/base"],
@@ -37,7 +38,10 @@ FOREIGN = {
     "microhttpd.h": ["daemon/api"],
     "curl/curl.h": ["daemon/ctl"],
     "confuse.h": ["daemon/conf", "aggregator"],
-    "csv.h": ["daemon/intake"],
+    "csv.h": ["daemon/intake", "daemon/reader"],
+    "zip.h": ["daemon/reader"],
+    "expat.h": ["daemon/reader"],
+    "iconv.h": ["daemon/reader"],
     "sodium.h": ["daemon/ledger", "daemon/link/keys.c", "daemon/ctl/keygen.c", "daemon/intake/vault.c", "daemon/intake/secrets.c"],
     "uv.h": ["daemon/loop", "daemon/link"],
 }
