@@ -7,6 +7,10 @@ SAN ?=
 OPT ?= -O2
 WERROR ?=
 PY = /usr/bin/python3
+# V=1 shows the commands.
+V ?=
+Q = $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)  $@")
 
 PKGS = libzmq libprotobuf-c liblmdb libuv libconfuse libmicrohttpd libsodium libzstd jansson libcurl
 PKG_CFLAGS := $(shell pkg-config --cflags libzmq libprotobuf-c libuv libconfuse libmicrohttpd libsodium libzstd jansson libcurl 2>/dev/null)
@@ -46,37 +50,43 @@ all: $(BIN)
 
 $(B)/gen/proto/%.pb-c.c $(B)/gen/proto/%.pb-c.h: proto/%.proto
 	@mkdir -p $(B)/gen
-	protoc-c --c_out=$(B)/gen $<
+	$(Q)protoc-c --c_out=$(B)/gen $<
 
 TABLES = proto/registers.tsv proto/rules.tsv proto/faults.tsv proto/codes.tsv proto/occupations-2022.tsv proto/district-history.tsv
 $(B)/gen/proto/tables.c: proto/embed.awk $(TABLES)
 	@mkdir -p $(@D)
-	awk -f proto/embed.awk $(TABLES) > $@.new && mv $@.new $@
+	$(Q)awk -f proto/embed.awk $(TABLES) > $@.new && mv $@.new $@
 
 FORM_FILES = $(wildcard aggregator/forms/*.form)
 $(FORMS): aggregator/embed_forms.awk $(FORM_FILES)
 	@mkdir -p $(@D)
-	awk -f aggregator/embed_forms.awk $(FORM_FILES) > $@.new && mv $@.new $@
+	$(Q)awk -f aggregator/embed_forms.awk $(FORM_FILES) > $@.new && mv $@.new $@
 
 # ---- objects ----
 
 $(B)/%.o: %.c | $(GEN_H)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/gen/%.o: $(B)/gen/%.c | $(GEN_H)
-	$(CC) $(CFLAGS) -w -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS) -w -MMD -MP -c -o $@ $<
 
 # One archive: the linker takes from it what a program needs. The walls between rooms are held by `make lint`.
 $(LIB): $(OBJ)
-	rm -f $@ && ar rcsP $@ $^
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcsP $@ $^
 
 $(B)/tally-collector: $(B)/collector/main.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/tally-aggregator: $(B)/aggregator/main.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/tallyctl: $(B)/daemon/ctl/main.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # A test of a room links that room's objects and those below it only: it can be built while the rooms above are under repair.
 # Its name begins with the room's: store_crash_test.c is a test of daemon/store.
@@ -100,12 +110,14 @@ room_of = $(firstword $(subst _, ,$(notdir $(1))))
 define test_rule
 $(1): $(B)/$(2).o $(call needs,$(call room_of,$(2)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) -lcmocka $$(LIBS)
+	$$(call say,LD)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) -lcmocka $$(LIBS)
 endef
 $(foreach t,$(wildcard tests/unit/*_test.c tests/simulation/*_test.c),$(eval $(call test_rule,$(B)/$(t:.c=),$(t:.c=))))
 
 $(BENCH): $(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -165,7 +177,8 @@ fuzz:
 
 fuzz-build: $(FUZZ:%=$(B)/tests/fuzz/%)
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(LIB)
-	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+	$(call say,LD)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
 
 # ---- bench ----
 
