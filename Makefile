@@ -196,12 +196,12 @@ lint: lint-walls lint-format lint-cppcheck lint-tidy
 lint-walls:
 	$(PY) tests/lint/walls.py
 lint-format:
-	clang-format --dry-run -Werror $(LINT_C) $(LINT_H)
+	@clang-format --dry-run -Werror $(LINT_C) $(LINT_H)
 lint-cppcheck: $(GEN_H)
-	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr -j 2 \
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr -j 2 \
 		--suppressions-list=tests/lint/cppcheck.txt -D_GNU_SOURCE -I. -i$(B) $(filter-out tests/%,$(LINT_C))
 lint-tidy: $(GEN_H)
-	printf '%s\n' $(filter-out tests/%,$(LINT_C)) | xargs -P 2 -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(filter-out -W%,$(CFLAGS)) 2>/dev/null' lint
+	@printf '%s\n' $(filter-out tests/%,$(LINT_C)) | xargs -P 2 -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(filter-out -W%,$(CFLAGS)) 2>/dev/null' lint
 
 # ---- installation ----
 
