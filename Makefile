@@ -123,7 +123,7 @@ $(BENCH): $(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIB)
 
 .PHONY: unit
 unit: $(UNIT) $(SIM)
-	@for t in $^; do echo "== $$t"; $$t || exit 1; done
+	@for t in $^; do echo "== $$t"; TSAN_OPTIONS=suppressions=tests/system/tsan.txt $$t || exit 1; done
 
 .PHONY: clean
 clean:

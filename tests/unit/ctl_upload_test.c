@@ -22,7 +22,7 @@ static struct client *client;
 
 static char meddle_with[256]; /* a file that grows (or shrinks) once its first bytes have come */
 static bool meddle_shrinks;
-static bool last_whole;
+static _Atomic bool last_whole; /* set last: what is written before it may be read after it */
 static size_t last_bytes;
 static char last_source[256];
 
@@ -76,8 +76,8 @@ static void count(struct api_call *call, const char *name, size_t n)
 static void end(struct api_call *call, void *state, bool whole)
 {
 	struct taking *t = state;
-	last_whole = whole;
 	last_bytes = t->n;
+	last_whole = whole;
 	if (api_flag(call, "fail")) {
 		api_fail(call, 400, "the file has no column 'name'; add it");
 	} else if (api_flag(call, "judge")) {
