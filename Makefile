@@ -25,7 +25,7 @@ endif
 
 # ---- rooms, lower ones first: a room may include itself and what stands in its list (scripts hold it: tests/lint) ----
 ROOMS = proto daemon/base daemon/reader daemon/conf daemon/loop daemon/store daemon/ledger daemon/link daemon/api daemon/ctl daemon/run \
-	daemon/intake collector aggregator
+	daemon/intake collector aggregator/survey aggregator/fold aggregator
 
 room_src = $(filter-out %/main.c,$(wildcard $(1)/*.c))
 PROTOS = $(wildcard proto/*.proto)
@@ -103,7 +103,7 @@ NEEDS_ctl = $(NEEDS_api) daemon/ctl daemon/conf daemon/ledger daemon/store daemo
 NEEDS_run = $(NEEDS_link) daemon/conf daemon/api daemon/run
 NEEDS_intake = $(NEEDS_run) daemon/intake
 NEEDS_collector = $(NEEDS_intake) collector
-NEEDS_aggregator = $(NEEDS_intake) aggregator
+NEEDS_aggregator = $(NEEDS_intake) aggregator/survey aggregator/fold aggregator
 needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o) $(if $(filter aggregator,$(1)),$(FORMS:%.c=%.o))
 room_of = $(firstword $(subst _, ,$(notdir $(1))))
 

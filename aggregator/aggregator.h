@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "aggregator/views.h"
+#include "aggregator/fold/views.h"
 #include "daemon/run/run.h"
 
 struct aggregator {

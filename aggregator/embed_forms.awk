@@ -11,7 +11,7 @@ function quote(s,    i, c, out) {
 }
 BEGIN {
 	print "/* Made by aggregator/embed_forms.awk: do not edit. */"
-	print "#include \"aggregator/form.h\"\n"
+	print "#include \"aggregator/survey/form.h\"\n"
 	print "const struct form_source form_sources[] = {"
 }
 FNR == 1 {

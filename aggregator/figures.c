@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "aggregator/fold.h"
+#include "aggregator/fold/fold.h"
 
 enum { TAKE_EVENTS = 1, TAKE_DISTINCT = 2, TAKE_STEPS = 4 };
 

@@ -2,7 +2,7 @@
 #ifndef AGGREGATOR_FIGURES_H
 #define AGGREGATOR_FIGURES_H
 
-#include "aggregator/cells.h"
+#include "aggregator/fold/cells.h"
 
 struct figures {
 	const struct form *form;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "aggregator/aggregator.h"
-#include "aggregator/finding.h"
-#include "aggregator/recount.h"
+#include "aggregator/fold/finding.h"
+#include "aggregator/fold/recount.h"
 
 #define READ_MS 30000
 #define CHILDREN_MAX ORIGINS_MAX

@@ -26,8 +26,10 @@ BELOW = {
                       "daemon/api", "daemon/run"],
     "collector": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                   "daemon/api", "daemon/run", "daemon/intake"],
+    "aggregator/survey": ["proto", "daemon/base", "daemon/ledger"],
+    "aggregator/fold": ["proto", "daemon/base", "daemon/store", "daemon/ledger", "aggregator/survey"],
     "aggregator": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
-                   "daemon/api", "daemon/run", "daemon/intake"],
+                   "daemon/api", "daemon/run", "daemon/intake", "aggregator/survey", "aggregator/fold"],
 }
 
 # foreign header: where it may stand

@@ -6,7 +6,7 @@
 
 #include "tests/unit/ledger_fixture.h"
 
-#include "aggregator/fold.h"
+#include "aggregator/fold/fold.h"
 #include "proto/check.h"
 #include "proto/registers.pb-c.h"
 

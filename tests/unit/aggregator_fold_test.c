@@ -4,7 +4,7 @@
 #include "tests/unit/aggregator_fixture.h"
 
 #include "aggregator/figures.h"
-#include "aggregator/recount.h"
+#include "aggregator/fold/recount.h"
 
 /* ---- a random history ---- */
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "aggregator/period.h"
+#include "aggregator/survey/period.h"
 
 static void what_is_written_comes_back(void **state)
 {

@@ -3,7 +3,7 @@
  * sees one wrong bit. */
 #include "tests/unit/aggregator_fixture.h"
 
-#include "aggregator/recount.h"
+#include "aggregator/fold/recount.h"
 #include "daemon/base/clock.h"
 
 struct town {

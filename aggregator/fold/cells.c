@@ -1,7 +1,7 @@
 /* Sums of changes: an open-addressed table from (form, period, place) to slots that lie in an
  * arena. A chunk touches the same few cells over and over: they are added up here and written once,
  * in the order of their keys. */
-#include "aggregator/cells.h"
+#include "aggregator/fold/cells.h"
 
 #include <stdlib.h>
 

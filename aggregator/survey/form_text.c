@@ -10,7 +10,7 @@
  * text ends on its line. The first fault ends the reading; it is told with the line on which it
  * stands (for a section left open: where it was opened). Depth is bounded, memory is the arena's.
  */
-#include "aggregator/form_text.h"
+#include "aggregator/survey/form_text.h"
 
 #include <ctype.h>
 

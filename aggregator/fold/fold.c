@@ -12,14 +12,14 @@
  * How it fails: an entry that cannot be understood, or fails its checks, becomes a finding and the
  * fold goes on; an entry that the ledger cannot read (damaged) ends its span: its ledger waits
  * there until the ledger is whole again, the others go on. */
-#include "aggregator/fold.h"
+#include "aggregator/fold/fold.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "aggregator/facts.h"
-#include "aggregator/finding.h"
-#include "aggregator/record_index.h"
+#include "aggregator/fold/facts.h"
+#include "aggregator/fold/finding.h"
+#include "aggregator/fold/record_index.h"
 #include "daemon/base/clock.h"
 #include "proto/entry.pb-c.h"
 

@@ -1,5 +1,5 @@
 /* Periods: three small tables and arithmetic on months. */
-#include "aggregator/period.h"
+#include "aggregator/survey/period.h"
 
 #include <stdio.h>
 

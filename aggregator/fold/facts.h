@@ -16,7 +16,7 @@
 #ifndef AGGREGATOR_FACTS_H
 #define AGGREGATOR_FACTS_H
 
-#include "aggregator/cells.h"
+#include "aggregator/fold/cells.h"
 #include "daemon/ledger/hash.h"
 
 #define FACT_BYTES 24

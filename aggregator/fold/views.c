@@ -10,7 +10,7 @@
  *
  * The digest in META ties the views to what they were folded by; FOLD ties them to the ledgers
  * (position and hash). When either does not fit at open, everything is cleared and folded anew. */
-#include "aggregator/views.h"
+#include "aggregator/fold/views.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* Sections of form files against their lists of keys, and the settings that several kinds of
  * section share. */
-#include "aggregator/form_keys.h"
+#include "aggregator/survey/form_keys.h"
 
 void form_refuse(struct loader *l, int line, const char *words, struct text what)
 {

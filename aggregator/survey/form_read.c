@@ -3,7 +3,7 @@
  *
  * Normal path: head → dims → measures in order (a measure may build on one before it) → checks →
  * plans and sources (form.c). The first fault ends the reading, told with its line. */
-#include "aggregator/form_keys.h"
+#include "aggregator/survey/form_keys.h"
 
 #include <ctype.h>
 

@@ -3,7 +3,7 @@
  * Stored: key origin (4) hash (16) → position (8), big-endian. Sixteen districts are sixteen runs
  * of keys; within one the hashes are random, so the writes of a chunk are sorted: neighbours share
  * pages. */
-#include "aggregator/record_index.h"
+#include "aggregator/fold/record_index.h"
 
 #include <stdlib.h>
 

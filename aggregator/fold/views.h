@@ -7,7 +7,7 @@
 #ifndef AGGREGATOR_VIEWS_H
 #define AGGREGATOR_VIEWS_H
 
-#include "aggregator/fold.h"
+#include "aggregator/fold/fold.h"
 
 struct views;
 

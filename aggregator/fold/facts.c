@@ -7,7 +7,7 @@
  * bits of the old and of the new facts goes to the cells: ±1 where a bit differs, and for the
  * cumulative count the difference of steps from month to month (an entity can leave again: a
  * certificate may be revoked in a later month). */
-#include "aggregator/facts.h"
+#include "aggregator/fold/facts.h"
 
 #include <stdlib.h>
 

@@ -1,14 +1,14 @@
 /* The set of forms: read one after the other in the order of their file names, numbered, and turned
  * round so that a record finds what is asked of its register: plans (rows and events) and sources
  * (facts for distinct counts). */
-#include "aggregator/form.h"
+#include "aggregator/survey/form.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "aggregator/form_read.h"
+#include "aggregator/survey/form_read.h"
 #include "daemon/base/buf.h"
 #include "daemon/ledger/hash.h"
 

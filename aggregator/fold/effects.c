@@ -4,7 +4,7 @@
  * hold, and its date is given. Rows are looked up once per form. A record that a form counts but
  * has no row for (a level that the form does not show) is left out of it altogether, so that totals
  * stay the sums of their rows; the caller hears of it. */
-#include "aggregator/facts.h"
+#include "aggregator/fold/facts.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
 #ifndef AGGREGATOR_RECOUNT_H
 #define AGGREGATOR_RECOUNT_H
 
-#include "aggregator/views.h"
+#include "aggregator/fold/views.h"
 
 struct recount_table {
 	const char *name;

@@ -4,7 +4,7 @@
  * A measure either names register and date, or builds on an earlier one (`of`): then the conditions
  * of both hold. A count of different persons or things makes a source: the facts that the fold
  * keeps of each of them. */
-#include "aggregator/form_keys.h"
+#include "aggregator/survey/form_keys.h"
 
 static const struct key measure_keys[] = {
 	{ "zh", KEY_TEXT, true },

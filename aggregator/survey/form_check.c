@@ -1,10 +1,10 @@
 /* Reads the rules of checks: SIDE RELATION SIDE, word by word. A term that names a measure which
  * the form does not have is refused here, so that asking a check later cannot fail. */
-#include "aggregator/form_check.h"
+#include "aggregator/survey/form_check.h"
 
 #include <ctype.h>
 
-#include "aggregator/form.h"
+#include "aggregator/survey/form.h"
 
 static const char *const spans[] = {
 	[SPAN_SAME] = "",

@@ -3,7 +3,7 @@
  * What can be known when the form is read is refused then: a field that the register does not have,
  * a code that is not in the field's list, an order on something that has none. Asking cannot fail.
  */
-#include "aggregator/expr.h"
+#include "aggregator/survey/expr.h"
 
 #include <ctype.h>
 

@@ -1,7 +1,7 @@
 /* What is to be folded next, and how far the fold is. */
 #include <stdlib.h>
 
-#include "aggregator/fold.h"
+#include "aggregator/fold/fold.h"
 
 static bool fold_row(
 	struct text key, struct text value, struct fold_bound *out, const uint8_t **hash)

@@ -8,9 +8,9 @@
 #ifndef AGGREGATOR_FORM_H
 #define AGGREGATOR_FORM_H
 
-#include "aggregator/form_check.h"
-#include "aggregator/expr.h"
-#include "aggregator/period.h"
+#include "aggregator/survey/form_check.h"
+#include "aggregator/survey/expr.h"
+#include "aggregator/survey/period.h"
 
 #define FORMS_MAX 64
 #define FORM_DIMS_MAX 4

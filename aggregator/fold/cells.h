@@ -11,7 +11,7 @@
 #ifndef AGGREGATOR_CELLS_H
 #define AGGREGATOR_CELLS_H
 
-#include "aggregator/form.h"
+#include "aggregator/survey/form.h"
 #include "daemon/store/store.h"
 
 #define ROW_TOTAL 0x7ff /* in a place: _T */

@@ -4,7 +4,7 @@
  *
  * The order in which ledgers are mixed differs from that of the running views, and so do the
  * chunks: that is part of the proof. */
-#include "aggregator/recount.h"
+#include "aggregator/fold/recount.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* Words for findings: the fault table of proto, and the few codes that only the city has. */
-#include "aggregator/finding.h"
+#include "aggregator/fold/finding.h"
 
 static const struct fault_def own[] = {
 	{ FINDING_KIND, "本节点不认识该类条目（可能来自更新的版本）",

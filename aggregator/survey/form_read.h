@@ -2,8 +2,8 @@
 #ifndef AGGREGATOR_FORM_READ_H
 #define AGGREGATOR_FORM_READ_H
 
-#include "aggregator/form.h"
-#include "aggregator/form_text.h"
+#include "aggregator/survey/form.h"
+#include "aggregator/survey/form_text.h"
 
 struct loader {
 	struct forms *fs;

@@ -3,7 +3,7 @@
 #ifndef AGGREGATOR_FORM_KEYS_H
 #define AGGREGATOR_FORM_KEYS_H
 
-#include "aggregator/form_read.h"
+#include "aggregator/survey/form_read.h"
 
 enum key_type { KEY_TEXT, KEY_BOOL, KEY_LIST, KEY_SECTION };
 struct key {

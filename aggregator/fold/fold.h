@@ -8,7 +8,7 @@
 #ifndef AGGREGATOR_FOLD_H
 #define AGGREGATOR_FOLD_H
 
-#include "aggregator/form.h"
+#include "aggregator/survey/form.h"
 #include "daemon/ledger/ledger.h"
 
 /* Goes into the digest that a views store carries: with another number all is folded anew. Raise it
