@@ -30,6 +30,7 @@
 #include "daemon/base/buf.h"
 
 #define HEAD_MAX (16 * 1024)
+#define BOM "\xef\xbb\xbf"
 
 struct cut {
 	uint32_t at, n;
@@ -283,7 +284,7 @@ static bool sniff(struct csv *r)
 	size_t blank = 0, line = 0;
 
 	r->sniffed = true;
-	if (h.n >= 3 && memcmp(h.p, "\xef\xbb\xbf", 3) == 0)
+	if (h.n >= 3 && memcmp(h.p, BOM, 3) == 0)
 		h = (struct text){ h.p + 3, h.n - 3 };
 	else if (h.n >= 4 && memcmp(h.p, "PK\3\4", 4) == 0)
 		r->error = "the file is a workbook (XLSX) or an archive, not text";
@@ -310,10 +311,11 @@ static size_t take_head(struct csv *r, const char *p, size_t n)
 	bool whole = false;
 
 	while (took < n && !whole && r->head.n + took < HEAD_MAX) {
-		bool line_end = is_line_end(p[took]);
+		size_t at = r->head.n + took;
+		bool line_end = is_line_end(p[took]), bom = at < 3 && p[took] == BOM[at];
 
 		whole = line_end && r->inked;
-		r->inked = r->inked || !line_end;
+		r->inked = r->inked || (!line_end && !bom);
 		took++;
 	}
 	buf_put(&r->head, p, took);
