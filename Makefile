@@ -101,7 +101,7 @@ NEEDS_link = $(NEEDS_ledger) daemon/loop daemon/link
 NEEDS_api = $(NEEDS_base) daemon/api
 NEEDS_ctl = $(NEEDS_api) daemon/ctl daemon/conf daemon/ledger daemon/store daemon/loop daemon/link
 NEEDS_run = $(NEEDS_link) daemon/conf daemon/api daemon/run
-NEEDS_intake = $(NEEDS_run) daemon/intake
+NEEDS_intake = $(NEEDS_run) daemon/reader daemon/intake
 NEEDS_collector = $(NEEDS_intake) collector
 NEEDS_aggregator = $(NEEDS_intake) aggregator/survey aggregator/fold aggregator
 needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o) $(if $(filter aggregator,$(1)),$(FORMS:%.c=%.o))

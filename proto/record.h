@@ -74,6 +74,13 @@ struct record {
 int record_from_row(const struct row *row, int today, struct arena *a, struct record *r,
 	struct identity ids[REGISTER_PERSONS_MAX], struct faults *f);
 
+/* Of a row only what its natural key is made of: for rows that name a record, without stating it.
+ * Other cells may be there or not (they help to bring a number into its canonical form); faults are
+ * only those of the key's own columns. Out as above, but only record_key() may be asked of r; when
+ * the key names a person, `id` is whose pid is to be set first (no name in it). */
+int record_key_from_row(const struct row *row, int today, struct arena *a, struct record *r,
+	struct identity *id, struct faults *f);
+
 #define PID_BYTES 16
 #define NAME_TAG_BYTES 8
 /* Puts the pseudonym and the facts of identity i into the message; pid and tag are borrowed (keep

@@ -271,3 +271,37 @@ int record_from_row(const struct row *row, int today, struct arena *a, struct re
 		judge(&j);
 	return j.full ? -1 : 0;
 }
+
+/* Does the natural key of a register need this column? */
+static bool in_key(const struct reg *reg, const struct field *field)
+{
+	if (field->type == FIELD_DOC_NUMBER || field->type == FIELD_DOC_TYPE) {
+		for (int i = 0; reg->key[i] != -2; i++)
+			if (reg->key[i] == -1 && field->person == 0)
+				return true;
+		return false;
+	}
+	for (int i = 0; reg->key[i] != -2; i++)
+		if (reg->key[i] >= 0 && &reg->fields[reg->key[i]] == field)
+			return true;
+	return false;
+}
+
+int record_key_from_row(const struct row *row, int today, struct arena *a, struct record *r,
+	struct identity *id, struct faults *f)
+{
+	struct identity ids[REGISTER_PERSONS_MAX];
+	struct faults all = { 0 };
+	int full = record_from_row(row, today, a, r, ids, &all);
+
+	for (size_t i = 0; i < all.n && !full; i++) {
+		const struct fault *fault = &all.at[i];
+
+		/* E4…: what the rest of the row should be is not asked here. */
+		if (fault->def->code[0] == 'E' && fault->def->code[1] != '4' && fault->field &&
+			in_key(row->reg, fault->field))
+			faults_add(f, fault->def->code, fault->field);
+	}
+	*id = ids[0];
+	return full;
+}

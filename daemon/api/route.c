@@ -48,6 +48,10 @@ static void take_query(struct route *r)
 		size_t n = strcspn(p, " ");
 		struct route_param *q;
 
+		if (p[n - 1] == '<') { /* the body's files: tallyctl's matter */
+			p += n;
+			continue;
+		}
 		assert(r->n_query < ROUTE_QUERY);
 		q = &r->query[r->n_query++];
 		q->required = p[n - 1] == '!';

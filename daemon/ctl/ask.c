@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/ctl/save.h"
 #include "daemon/ctl/table.h"
-
-#define TABLE_TYPE "application/vnd.tally.table+json"
 
 static bool passes(void *arg, const struct answer *a)
 {
@@ -37,7 +36,7 @@ int answer_print(const struct answer *a, const struct ctl_options *o)
 		return ctl_fail(CTL_FAILED, "the daemon's answer is not JSON (%s)", e.text);
 	struct buf out = { 0 };
 	int err = 0;
-	if (o->output == CTL_TABLE && strcmp(a->type, TABLE_TYPE) == 0)
+	if (o->output == CTL_TABLE && strcmp(a->type, ANSWER_TABLE) == 0)
 		err = table_print(&out, v, o->zh);
 	else if (o->output == CTL_TABLE)
 		object_print(&out, v);
@@ -56,6 +55,44 @@ int answer_print(const struct answer *a, const struct ctl_options *o)
 		   : 0;
 }
 
+/* ---- into a file ---- */
+
+static bool always(void *arg, const struct answer *a)
+{
+	(void)arg;
+	(void)a;
+	return true;
+}
+
+struct saving {
+	struct save file;
+	const char *type; /* what the file's name stands for; NULL: anything */
+	bool other;	  /* the answer is of another type */
+};
+
+static bool save_on(void *arg, const struct answer *a, const char *p, size_t n)
+{
+	struct saving *s = arg;
+
+	s->other = s->type && strcmp(a->type, s->type) != 0;
+	return !s->other && save_put(&s->file, p, n);
+}
+
+static int settle(struct saving *s, const struct answer *a, int code)
+{
+	if (s->other)
+		return ctl_fail(CTL_FAILED,
+			"%s: the daemon gives this as %s only; name the file so, or leave out --to",
+			s->file.path, a->type);
+	if (code || a->status < 200 || a->status >= 300)
+		return code;
+	if (!s->file.err && save_keep(&s->file))
+		return CTL_DONE;
+	return ctl_fail(CTL_FAILED, "%s: %s", s->file.path, strerror(s->file.err));
+}
+
+/* ---- one request ---- */
+
 /* The exit code that a status stands for. */
 static int refusal(const struct answer *a)
 {
@@ -66,7 +103,7 @@ static int refusal(const struct answer *a)
 
 int ask_run(struct client *c, const struct request *q, const struct ctl_options *o)
 {
-	static const char *const accept[] = { [CTL_TABLE] = TABLE_TYPE ", application/json;q=0.5",
+	static const char *const accept[] = { [CTL_TABLE] = ANSWER_TABLE ", application/json;q=0.5",
 		[CTL_CSV] = "text/csv",
 		[CTL_JSON] = "application/json" };
 	struct answer a = { 0 };
@@ -75,15 +112,31 @@ int ask_run(struct client *c, const struct request *q, const struct ctl_options 
 		.accept = accept[o->output],
 		.body = pass_on,
 		.wants = passes };
+	struct saving s = { .type = q->to ? save_type(q->to) : NULL };
+	save_init(&s.file, q->to);
+	if (q->to) {
+		call.accept = s.type		      ? s.type
+			      : o->output == CTL_JSON ? "application/json"
+						      : "text/csv";
+		call.body = save_on;
+		call.wants = always;
+		call.arg = &s;
+	}
 	int code = client_call(c, &call, &a);
-	if (code)
+	if (q->to && (code == 0 || s.other || s.file.err))
+		code = settle(&s, &a, 0);
+	else if (code)
 		ctl_fail(code, "%s", a.why);
-	else if (a.status < 200 || a.status >= 300)
+	if (code)
+		goto out;
+	if (a.status < 200 || a.status >= 300)
 		code = ctl_fail(refusal(&a), "%s", answer_error(&a));
 	else if (a.body.n)
 		code = answer_print(&a, o);
 	if (!code && a.exit > 0)
 		code = a.exit;
+out:
+	save_deinit(&s.file);
 	answer_deinit(&a);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return ctl_fail(CTL_FAILED, "the answer cannot be written: %s", strerror(errno));

@@ -30,6 +30,12 @@ struct client {
 
 /* ---- the answer ---- */
 
+const char *const client_counts[CLIENT_COUNTS] = { [CLIENT_ACCEPTED] = "accepted",
+	[CLIENT_CHANGED] = "changed",
+	[CLIENT_RETRACTED] = "retracted",
+	[CLIENT_UNCHANGED] = "unchanged",
+	[CLIENT_REFUSED] = "refused" };
+
 void answer_deinit(struct answer *a)
 {
 	buf_deinit(&a->body);
@@ -90,8 +96,6 @@ static void answer_init(struct answer *a)
 
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
-	static const char *const counts[CLIENT_COUNTS] = { "Tally-Accepted", "Tally-Changed",
-		"Tally-Unchanged", "Tally-Refused" };
 	struct answer *a = arg;
 	struct text line = { p, size * n }, value;
 	if (line.n > 5 &&
@@ -111,9 +115,14 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	}
 	if (header_is(line, "Tally-Exit", &value))
 		a->exit = (int)number(value);
-	for (int i = 0; i < CLIENT_COUNTS; i++)
-		if (header_is(line, counts[i], &value))
+	if (header_is(line, "Content-Disposition", &value))
+		a->shown = text_is(value, "inline");
+	for (int i = 0; i < CLIENT_COUNTS; i++) {
+		char name[40];
+		snprintf(name, sizeof name, "Tally-%s", client_counts[i]);
+		if (header_is(line, name, &value))
 			a->counts[i] = number(value);
+	}
 	return size * n;
 }
 

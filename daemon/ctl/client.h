@@ -7,12 +7,22 @@
 
 struct client;
 
-enum { CLIENT_ACCEPTED, CLIENT_CHANGED, CLIENT_UNCHANGED, CLIENT_REFUSED, CLIENT_COUNTS };
+enum {
+	CLIENT_ACCEPTED,
+	CLIENT_CHANGED,
+	CLIENT_RETRACTED,
+	CLIENT_UNCHANGED,
+	CLIENT_REFUSED,
+	CLIENT_COUNTS
+};
+/* "accepted", …; the header is Tally-Accepted. */
+extern const char *const client_counts[CLIENT_COUNTS];
 
 struct answer {
 	long status;		       /* HTTP; 0: none came */
 	char type[100];		       /* Content-Type without parameters */
 	int exit;		       /* Tally-Exit; -1: absent */
+	bool shown;		       /* Content-Disposition: inline */
 	int64_t counts[CLIENT_COUNTS]; /* Tally-Accepted …; -1: absent */
 	struct buf body;	       /* what `body` did not take; errors always */
 	char why[600];		       /* client_call() failed: in words */

@@ -76,12 +76,12 @@ static bool name_is(struct text a, struct text b)
 	return true;
 }
 
-/* The next name of a query row and its sign ('!', '?' or 0). */
+/* The next name of a query row and its sign ('!', '?', '<' or 0). */
 static struct text query_next(const char **row, char *sign)
 {
 	struct text w = word_next(row);
 	*sign = 0;
-	if (w.n && (w.p[w.n - 1] == '!' || w.p[w.n - 1] == '?'))
+	if (w.n && strchr("!?<", w.p[w.n - 1]))
 		*sign = w.p[--w.n];
 	return w;
 }
@@ -97,6 +97,8 @@ struct matching {
 	struct text value_names[REQUEST_VALUES_MAX]; /* of the command's capitals */
 	const char *given[REQUEST_VALUES_MAX];	     /* NULL: left out */
 	size_t n_values;
+	char **sent; /* files named by an option; room for every word */
+	size_t n_sent;
 };
 
 static int misfit(struct matching *m, const char *format, ...)
@@ -122,6 +124,20 @@ static int query_add(struct matching *m, struct text name, const char *value)
 	return 0;
 }
 
+static int option_value_take(struct matching *m, struct text name, char sign, char *value)
+{
+	if (sign == '<') {
+		m->sent[m->n_sent++] = value;
+		return 0;
+	}
+	if (sign != '>')
+		return query_add(m, name, value);
+	if (m->q->to)
+		return misfit(m, "--to is given twice");
+	m->q->to = value;
+	return 0;
+}
+
 /* The option words[*i]; *i ends on its last word. */
 static int option_take(struct matching *m, char *const *words, size_t n, size_t *i)
 {
@@ -131,6 +147,10 @@ static int option_take(struct matching *m, char *const *words, size_t n, size_t 
 	while ((name = query_next(&row, &sign)).n)
 		if (name_is(name, given))
 			break;
+	if (!name.n && text_is(given, "to") && strcmp(m->r->method, "GET") == 0) {
+		name = given;
+		sign = '>';
+	}
 	if (!name.n)
 		return misfit(m, "it has no option --%.*s", (int)given.n, given.p);
 	bool has_value = w[given.n] == '=';
@@ -138,10 +158,10 @@ static int option_take(struct matching *m, char *const *words, size_t n, size_t 
 		return has_value ? misfit(m, "--%.*s takes no value", (int)given.n, given.p)
 				 : query_add(m, name, "1");
 	if (has_value)
-		return query_add(m, name, w + given.n + 1);
+		return option_value_take(m, name, sign, words[*i] + 3 + given.n);
 	if (*i + 1 >= n)
 		return misfit(m, "--%.*s wants a value", (int)given.n, given.p);
-	return query_add(m, name, words[++*i]);
+	return option_value_take(m, name, sign, words[++*i]);
 }
 
 /* Lays the words on the command. */
@@ -182,7 +202,7 @@ static int required_check(struct matching *m)
 	struct text name;
 	char sign;
 	while ((name = query_next(&row, &sign)).n) {
-		bool found = sign != '!';
+		bool found = sign == '<' ? m->n_sent > 0 : sign != '!';
 		for (size_t i = 0; i < m->n_query && !found; i++)
 			found = text_eq(m->names[i], name);
 		/* a capital beyond the path's variables is a query value too */
@@ -287,12 +307,13 @@ int command_match(
 	const struct command *r, char *const *words, size_t n, const char *lang, struct request *q)
 {
 	struct matching m = { .r = r, .q = q };
-	char **plain = calloc(n ? n : 1, sizeof *plain);
+	char **plain = calloc(2 * n + 1, sizeof *plain);
 	size_t n_plain = 0;
 	int err = 0, later = 0;
 	*q = (struct request){ .method = r->method };
 	if (!plain)
 		return misfit(&m, "out of memory");
+	m.sent = plain + n;
 	/* An option that does not fit is told only when the command's words do: see which route was
 	 * meant first. */
 	char option_why[sizeof q->why] = "";
@@ -308,6 +329,11 @@ int command_match(
 		}
 	}
 	err = words_lay(&m, plain, n_plain);
+	if (m.n_sent) {
+		q->literals++; /* nearer than a command that has no such option */
+		q->files = m.sent;
+		q->n_files = m.n_sent;
+	}
 	if (q->named && later) {
 		memcpy(q->why, option_why, sizeof option_why);
 		err = later;
@@ -356,14 +382,14 @@ void command_usage(const struct command *r, struct buf *out)
 	while ((name = query_next(&row, &sign)).n) {
 		if (command_names(r, name))
 			continue;
-		buf_str(out, sign == '!' ? " --" : " [--");
+		buf_str(out, sign == '!' || sign == '<' ? " --" : " [--");
 		for (size_t i = 0; i < name.n; i++)
 			buf_put(out, name.p[i] == '_' ? "-" : name.p + i, 1);
 		if (sign != '?') {
 			buf_str(out, " ");
 			capitals_put(out, name);
 		}
-		if (sign != '!')
+		if (sign != '!' && sign != '<')
 			buf_str(out, "]");
 	}
 }

@@ -3,7 +3,9 @@
  * A route's command is a row of words: small letters stand for themselves, CAPITALS for a value
  * (the path's variables in order, then query values of that name), [CAPITALS] for a value that may
  * be left out, CAPITALS… for one or more local files whose bytes are sent. Its query names the
- * options: `name!` must be given, `name?` is a flag, `name` may be given. */
+ * options: `name!` must be given, `name?` is a flag, `name` may be given, `name<` names a local
+ * file whose bytes are sent (it must be given, and may be given again). `--to FILE` fits every
+ * question (GET) that has no option of that name: the answer goes into that file. */
 #ifndef CTL_COMMAND_H
 #define CTL_COMMAND_H
 
@@ -31,6 +33,7 @@ struct request {
 	struct buf url; /* path and query, percent-encoded */
 	char **files;	/* of an upload; points into the words */
 	size_t n_files;
+	const char *to;	 /* where the answer is to be saved; NULL: nowhere */
 	char why[300];	 /* command_match() failed: what does not fit */
 	size_t literals; /* words of the command that fit, also when it failed: the greater the
 			    nearer */

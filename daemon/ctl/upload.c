@@ -7,7 +7,8 @@
  * changes while it is read is given up before its last piece is sent: rows that are in stay in
  * (importing again changes nothing), and the line says so. The refused rows are written to a file
  * of mode 0600, synced, and take their name by rename: what stood there before is replaced only by
- * a whole one, and removed when nothing was refused. */
+ * a whole one, and removed when nothing was refused. An answer marked "inline" is a report (what a
+ * dry run would change): it is shown, and nothing is written. */
 #include "daemon/ctl/upload.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ struct upload {
 	char refused[PATH_ROOM - 8]; /* FILE.refused.csv */
 	char temporary[PATH_ROOM];
 	int out;	      /* the temporary file; -1: none yet */
+	bool out_named;	      /* FILE.refused.csv stands */
 	bool terminal, drawn; /* progress is shown; something stands on the line */
 	uint64_t drawn_ms;
 };
@@ -127,7 +129,8 @@ const char *upload_type(const char *path)
 {
 	static const struct {
 		const char *end, *type;
-	} types[] = { { ".ndjson", "application/x-ndjson" }, { ".jsonl", "application/x-ndjson" },
+	} types[] = { { ".csv", "text/csv" }, { ".tsv", "text/tab-separated-values" },
+		{ ".ndjson", "application/x-ndjson" }, { ".jsonl", "application/x-ndjson" },
 		{ ".xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" } };
 	size_t n = strlen(path);
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -135,7 +138,7 @@ const char *upload_type(const char *path)
 		if (n > end && strcasecmp(path + n - end, types[i].end) == 0)
 			return types[i].type;
 	}
-	return "text/csv";
+	return "application/octet-stream"; /* the daemon looks at the bytes */
 }
 
 /* ---- what was refused ---- */
@@ -158,7 +161,8 @@ static bool wants_body(void *arg, const struct answer *a)
 static bool on_body(void *arg, const struct answer *a, const char *p, size_t n)
 {
 	struct upload *u = arg;
-	(void)a;
+	if (a->shown)
+		return fwrite(p, 1, n, stdout) == n;
 	if (u->out < 0) {
 		snprintf(u->temporary, sizeof u->temporary, "%s.XXXXXX", u->refused);
 		u->out = mkostemp(u->temporary, O_CLOEXEC); /* 0600 */
@@ -202,41 +206,47 @@ static void upload_deinit(struct upload *u)
 
 /* ---- one file ---- */
 
+static void result_json(const struct upload *u, const struct answer *a)
+{
+	json_t *v = json_pack("{s:s?}", "file", u->path), *rows;
+	for (int i = 0; i < CLIENT_COUNTS && v; i++)
+		if (a->counts[i] >= 0)
+			json_object_set_new(v, client_counts[i], json_integer(a->counts[i]));
+	if (v && u->out_named)
+		json_object_set_new(v, "refused_file", json_string(u->refused));
+	rows = v && a->shown ? json_loadb(a->body.p ? a->body.p : "", a->body.n, 0, NULL) : NULL;
+	if (rows)
+		json_object_set_new(v, "rows", rows);
+	if (v)
+		json_dumpf(v, stdout, JSON_COMPACT);
+	else /* a file name that is no UTF-8 has no JSON */
+		fputs("{}", stdout);
+	fputc('\n', stdout);
+	json_decref(v);
+}
+
 static void result_print(
 	const struct upload *u, const struct answer *a, const struct ctl_options *o)
 {
-	const int64_t *n = a->counts;
+	struct buf line = { 0 };
+	const char *sign = ": ";
 	if (o->output == CTL_JSON) {
-		json_t *v = json_pack("{s:s?, s:I, s:I, s:I, s:I}", "file", u->path, "accepted",
-			(json_int_t)n[CLIENT_ACCEPTED], "changed", (json_int_t)n[CLIENT_CHANGED],
-			"unchanged", (json_int_t)n[CLIENT_UNCHANGED], "refused",
-			(json_int_t)n[CLIENT_REFUSED]);
-		if (v && n[CLIENT_REFUSED] > 0)
-			json_object_set_new(v, "refused_file", json_string(u->refused));
-		if (v)
-			json_dumpf(v, stdout, JSON_COMPACT);
-		else /* a file name that is no UTF-8 has no JSON */
-			fputs("{}", stdout);
-		fputc('\n', stdout);
-		json_decref(v);
+		result_json(u, a);
 		return;
 	}
-	struct buf line = { 0 };
+	if (a->shown && a->body.n)
+		(void)answer_print(a, o);
 	width_put(&line, text_of(u->path));
-	buf_printf(&line, ": accepted %lld, changed %lld, unchanged %lld, refused %lld\n",
-		(long long)n[CLIENT_ACCEPTED], (long long)n[CLIENT_CHANGED],
-		(long long)n[CLIENT_UNCHANGED], (long long)n[CLIENT_REFUSED]);
-	fwrite(line.p ? line.p : "", 1, line.n, stdout);
+	for (int i = 0; i < CLIENT_COUNTS; i++) {
+		if (a->counts[i] < 0)
+			continue;
+		buf_printf(&line, "%s%s %lld", sign, client_counts[i], (long long)a->counts[i]);
+		sign = ", ";
+	}
+	buf_str(&line, "\n");
+	/* Behind a list for programs the line would be one of its rows. */
+	fwrite(line.p ? line.p : "", 1, line.n, a->shown && o->output == CTL_CSV ? stderr : stdout);
 	buf_deinit(&line);
-}
-
-/* How many of the four counts came. */
-static int counts_given(const struct answer *a)
-{
-	int n = 0;
-	for (int i = 0; i < CLIENT_COUNTS; i++)
-		n += a->counts[i] >= 0;
-	return n;
 }
 
 static int refused_by_daemon(const struct upload *u, struct answer *a)
@@ -256,16 +266,18 @@ static int answered(struct upload *u, struct answer *a, const struct ctl_options
 {
 	if (a->status < 200 || a->status >= 300)
 		return refused_by_daemon(u, a);
-	int given = counts_given(a);
-	if (given == 0 && u->out < 0) { /* a file that is judged, not rows that are taken in */
+	bool taken = a->counts[CLIENT_REFUSED] >= 0;
+	if (!taken && u->out < 0) { /* a file that is judged, not rows that are taken in */
 		int code = a->body.n ? answer_print(a, o) : CTL_DONE;
 		return code ? code : a->exit > 0 ? a->exit : CTL_DONE;
 	}
-	if (given < CLIENT_COUNTS)
+	if (!taken || a->counts[CLIENT_UNCHANGED] < 0)
 		return ctl_fail(CTL_FAILED,
 			"%s: the daemon's answer has no counts; is it of another version?",
 			u->path);
-	bool some = a->counts[CLIENT_REFUSED] > 0, kept = refused_settle(u, some);
+	bool some = a->counts[CLIENT_REFUSED] > 0;
+	bool kept = a->shown || refused_settle(u, some);
+	u->out_named = some && kept && !a->shown;
 	result_print(u, a, o);
 	if (!kept)
 		return ctl_fail(CTL_FAILED, "%s: %s", u->path, u->why);
@@ -286,6 +298,9 @@ static int upload_one(
 	struct client *c, const struct request *q, const char *path, const struct ctl_options *o)
 {
 	struct upload u = { .path = path, .fd = -1, .out = -1, .terminal = isatty(STDERR_FILENO) };
+	static const char *const accept[] = { [CTL_TABLE] = ANSWER_TABLE ", text/csv",
+		[CTL_CSV] = "text/csv",
+		[CTL_JSON] = "application/json, text/csv" };
 	struct answer a = { 0 };
 	char source[256];
 	int code = file_open(&u);
@@ -294,7 +309,7 @@ static int upload_one(
 	source_name(source, sizeof source, path);
 	struct call call = { .method = q->method,
 		.url = q->url.p,
-		.accept = "text/csv",
+		.accept = accept[o->output],
 		.read = on_read,
 		.size = u.before.st_size,
 		.type = upload_type(path),

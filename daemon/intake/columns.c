@@ -77,13 +77,13 @@ static bool may_be_missing(struct columns *c, const bool *seen, size_t field)
 	return true;
 }
 
-bool columns_init(struct columns *c, const struct reg *reg, const struct text *cells, size_t n,
+/* What is asked of every header; false: refused. */
+static bool begin(struct columns *c, const struct reg *reg, const struct text *cells, size_t n,
 	struct errmsg *m)
 {
-	bool seen[REGISTER_FIELDS_MAX] = { false };
-	size_t own = n;
-
-	*c = (struct columns){ .reg = reg, .n = n, .doc_type_from = { -1, -1 } };
+	*c = (struct columns){
+		.reg = reg, .n = n, .key = -1, .reason = -1, .doc_type_from = { -1, -1 }
+	};
 	if (n > COLUMNS_MAX) {
 		errmsg_set(m, "E010: the header has %zu columns, more than %d: %s", n, COLUMNS_MAX,
 			fault_words("E010"));
@@ -96,14 +96,27 @@ bool columns_init(struct columns *c, const struct reg *reg, const struct text *c
 		}
 	}
 	c->refused_file = is_refused_file(cells, n);
-	if (c->refused_file)
-		own -= COLUMNS_REFUSED;
-	for (size_t i = 0; i < n; i++) {
-		int f = i < own ? register_field(reg, text_trim(cells[i])) : -1;
+	for (size_t i = 0; i < n; i++)
+		c->field[i] = -1;
+	return true;
+}
 
-		c->field[i] = f;
-		if (i >= own)
-			continue;
+/* Columns that are not those that a refused file has behind its own. */
+static size_t own_columns(const struct columns *c)
+{
+	return c->n - (c->refused_file ? COLUMNS_REFUSED : 0);
+}
+
+bool columns_init(struct columns *c, const struct reg *reg, const struct text *cells, size_t n,
+	struct errmsg *m)
+{
+	bool seen[REGISTER_FIELDS_MAX] = { false };
+
+	if (!begin(c, reg, cells, n, m))
+		return false;
+	for (size_t i = 0; i < own_columns(c); i++) {
+		int f = c->field[i] = register_field(reg, text_trim(cells[i]));
+
 		if (f < 0)
 			return refuse_unknown(m, c, cells, n, i);
 		if (seen[f])
@@ -114,6 +127,76 @@ bool columns_init(struct columns *c, const struct reg *reg, const struct text *c
 		if (!seen[i] && !may_be_missing(c, seen, i))
 			return refuse(m, "E004", reg->fields[i].name);
 	return true;
+}
+
+/* ---- retractions ---- */
+
+const char *const columns_key[2] = { "key", "键" }, *const columns_reason[2] = { "reason", "原因" };
+
+static bool is_named(struct text cell, const char *const names[2])
+{
+	return text_is(cell, names[0]) || text_is(cell, names[1]);
+}
+
+/* Where a column that is no field goes; NULL: it is unknown. */
+static int *place_of(struct columns *c, struct text cell)
+{
+	return is_named(cell, columns_key)	? &c->key
+	       : is_named(cell, columns_reason) ? &c->reason
+						: NULL;
+}
+
+/* Without the column `key`: all of the natural key. */
+static bool whole_key(struct columns *c, const bool *seen, struct errmsg *m)
+{
+	const struct reg *reg = c->reg;
+
+	for (int i = 0; reg->key[i] != -2; i++) {
+		int f = reg->key[i] == -1 ? reg->persons[0].doc_number : reg->key[i];
+
+		if (reg->key[i] == -1)
+			(void)may_be_missing(c, seen, (size_t)reg->persons[0].doc_type);
+		if (!seen[f] && reg->fields[f].required) {
+			errmsg_set(m,
+				"E004: column %s (or key): a file of retractions names the records "
+				"by their key: %s",
+				reg->fields[f].name, fault_words("E004"));
+			return false;
+		}
+	}
+	return true;
+}
+
+bool columns_init_keys(struct columns *c, const struct reg *reg, const struct text *cells, size_t n,
+	struct errmsg *m)
+{
+	bool seen[REGISTER_FIELDS_MAX] = { false };
+
+	if (!begin(c, reg, cells, n, m))
+		return false;
+	for (size_t i = 0; i < own_columns(c); i++) {
+		struct text name = text_trim(cells[i]);
+		int f = register_field(reg, name), *place = f < 0 ? place_of(c, name) : NULL;
+
+		if (f < 0 && !place)
+			return refuse_unknown(m, c, cells, n, i);
+		if (f < 0 ? *place >= 0 : seen[f])
+			return refuse(m, "E006", f < 0 ? columns_key[0] : reg->fields[f].name);
+		if (f < 0)
+			*place = (int)i;
+		else
+			seen[f] = true;
+		c->field[i] = f;
+	}
+	return c->key >= 0 || whole_key(c, seen, m);
+}
+
+const char *columns_name(const struct columns *c, size_t i)
+{
+	return c->field[i] >= 0	     ? c->reg->fields[c->field[i]].name
+	       : (int)i == c->key    ? columns_key[0]
+	       : (int)i == c->reason ? columns_reason[0]
+				     : "";
 }
 
 /* A refused file guards cells that a spreadsheet would take for a formula with an apostrophe: off

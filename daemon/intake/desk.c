@@ -142,12 +142,23 @@ const struct api_route desk_routes[DESK_ROUTES] = {
 	{ .method = "POST",
 		.path = "/v1/records/{register}",
 		.command = "import REGISTER FILE…",
-		.query = "dry_run? lang",
+		.query = "dry_run? encoding lang",
 		.right = RIGHT_OPERATOR,
-		.help_en = "Takes in a CSV file; refused rows come back with their reasons. "
-			   "--dry-run only checks.",
-		.help_zh = "导入 CSV 文件；被拒绝的行连同原因一并返回。--dry-run 只检查不写入。",
+		.help_en = "Takes in files: CSV, tabs, XLSX or NDJSON. Refused rows come back with "
+			   "their reasons. --dry-run only checks.",
+		.help_zh = "导入文件（CSV、制表符分隔、XLSX、NDJSON）；被拒绝的行连同原因一并返回。"
+			   "--dry-run 只检查不写入。",
 		.upload = &import_upload },
+	{ .method = "POST",
+		.path = "/v1/records/{register}/retract",
+		.command = "retract REGISTER",
+		.query = "file< reason dry_run? encoding lang",
+		.right = RIGHT_OPERATOR,
+		.help_en =
+			"Takes many records back: the file has a column key, or the columns of the "
+			"register's key, and perhaps one called reason.",
+		.help_zh = "批量撤回：文件须有“键”一列，或登记册的键所含各列；可另有“原因”一列。",
+		.upload = &retract_upload },
 	{ .method = "POST",
 		.path = "/v1/records/{register}/{key}/retract",
 		.command = "retract REGISTER KEY",

@@ -38,7 +38,7 @@ static inline struct desk *desk_of(const struct daemon *d)
 extern const struct daemon_part desk_parts[DESK_PARTS];
 
 /* For daemon_program.routes. */
-#define DESK_ROUTES 7
+#define DESK_ROUTES 8
 extern const struct api_route desk_routes[DESK_ROUTES];
 
 /* From the store, so that they are right after a restart. */

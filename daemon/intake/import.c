@@ -1,10 +1,10 @@
-/* Normal path: begin → pieces of the file go through the CSV reader, its first row is the header,
- * the others go to the intake → end: the last row, the last chunk, the answer with the counts.
+/* Normal path: begin → pieces of the file are put aside → end: all is read, judged and taken in
+ * (load.c), the answer has the counts and the refused rows. Importing and taking back are the same
+ * road with other rows.
  *
- * A sender that is faster than the store waits in data(). A fault of the file as a whole ends the
- * reading and is answered with 400 and words; no room with 507 and what was taken in until then.
- * When the peer goes away, what is committed stands, and the half row at the break is not read. The
- * name of the file is not known here: names may be personal. */
+ * A file that cannot be read is answered with 400 and words; no room with 507 and what was taken in
+ * until then. When the peer goes away before the end, nothing of the file is taken in. The name of
+ * the file is used to tell what it is and kept nowhere: names may be personal. */
 #include "daemon/intake/import.h"
 
 #include <stdio.h>
@@ -12,69 +12,79 @@
 #include <unistd.h>
 
 #include "daemon/intake/desk.h"
+#include "daemon/intake/load.h"
 #include "daemon/intake/records.h"
-
-struct import {
-	struct intake_run *run;
-	struct csv_reader *reader;
-	bool headed;
-	struct api_call *call;
-};
-
-static bool on_row(void *arg, const struct csv_row *row)
-{
-	struct import *im = arg;
-
-	if (im->headed)
-		return intake_row(im->run, row);
-	im->headed = true;
-	return intake_header(im->run, row);
-}
 
 static bool give_up(void *arg)
 {
 	return api_stopping(arg);
 }
 
-static void *import_begin(struct api_call *call)
+/* What text is when nothing in it tells. */
+static bool encoding(struct api_call *call, enum reader_encoding *out)
 {
-	struct desk *c = desk_of(api_context(call));
+	static const char *const names[] = { [READER_UTF8] = "utf-8",
+		[READER_GB18030] = "gb18030",
+		[READER_UTF16LE] = "utf-16le",
+		[READER_UTF16BE] = "utf-16be" };
+	const char *given = api_arg(call, "encoding");
+
+	*out = READER_UTF8;
+	for (size_t i = 0; given && i < sizeof names / sizeof *names; i++)
+		if (strcasecmp(given, names[i]) == 0) {
+			*out = (enum reader_encoding)i;
+			given = NULL;
+		}
+	if (given)
+		api_fail(call, 400, "encoding is one of utf-8, gb18030, utf-16le, utf-16be");
+	return !given;
+}
+
+static void *begin(struct api_call *call, bool retract)
+{
+	struct daemon *d = api_context(call);
 	const struct reg *reg = records_register(call);
-	struct intake_request q = { .reg = reg,
-		.author = api_user(call),
-		.dry_run = api_flag(call, "dry_run"),
-		.english = records_english(call),
-		.form = api_wants_csv(call) ? SPOOL_CSV : SPOOL_JSON,
-		.give_up = give_up,
-		.arg = call };
-	struct import *im;
+	struct load_conf conf = { .intake = desk_of(d)->intake,
+		.request = { .reg = reg,
+			.author = api_user(call),
+			.retract = retract,
+			.reason = text_of(retract ? api_arg(call, "reason") : NULL),
+			.dry_run = api_flag(call, "dry_run"),
+			.english = records_english(call),
+			.form = api_wants_csv(call) ? SPOOL_CSV : SPOOL_JSON,
+			.give_up = give_up,
+			.arg = call },
+		.format = reader_format_of(
+			api_header(call, "Content-Type"), api_header(call, "Tally-Source")),
+		.dir = conf_text(d->conf, "state_dir") };
+	struct load *l;
 	int err;
 
-	if (!reg)
+	if (!reg || !encoding(call, &conf.otherwise))
 		return NULL;
-	im = calloc(1, sizeof *im);
-	err = im ? intake_begin(&im->run, c->intake, &q) : ERR_NOMEM;
-	if (err) {
-		free(im);
-		api_fail_err(call, err, "the import did not begin");
+	if (!text_utf8_ok(conf.request.reason) || text_chars(conf.request.reason) > 200) {
+		api_fail(call, 400, "a reason has at most 200 characters");
 		return NULL;
 	}
-	im->call = call;
-	im->reader = csv_reader_open(on_row, im);
-	if (!im->reader)
-		intake_refuse_file(im->run, err_words(ERR_NOMEM));
-	return im;
+	err = load_open(&l, &conf);
+	if (err)
+		api_fail_err(call, err, "the file was not taken");
+	return err ? NULL : l;
+}
+
+static void *import_begin(struct api_call *call)
+{
+	return begin(call, false);
+}
+
+static void *retract_begin(struct api_call *call)
+{
+	return begin(call, true);
 }
 
 static bool import_data(void *state, const char *p, size_t n)
 {
-	struct import *im = state;
-
-	if (api_stopping(im->call)) {
-		intake_interrupt(im->run);
-		return false;
-	}
-	return im->reader && csv_reader_feed(im->reader, p, n);
+	return load_feed(state, p, n);
 }
 
 static void set_count(struct api_call *call, const char *name, uint64_t n)
@@ -85,21 +95,29 @@ static void set_count(struct api_call *call, const char *name, uint64_t n)
 	api_set_header(call, name, value);
 }
 
+/* What became of the file until then; "" when nothing was taken in. */
+static void until_then(const struct counts *c, char *out, size_t size)
+{
+	out[0] = 0;
+	if (c->accepted + c->changed + c->retracted + c->unchanged)
+		(void)snprintf(out, size,
+			" (until then: accepted %llu, changed %llu, retracted %llu, unchanged "
+			"%llu)",
+			(unsigned long long)c->accepted, (unsigned long long)c->changed,
+			(unsigned long long)c->retracted, (unsigned long long)c->unchanged);
+}
+
 static void answer_failure(struct api_call *call, const struct intake_result *r)
 {
-	const struct counts *c = &r->counts;
+	char tail[160];
 
-	if (r->bad_file)
-		api_fail(call, 400, "%s", r->words);
-	else
-		api_fail(call,
-			r->err == ERR_FULL     ? 507
-			: r->err == ERR_CLOSED ? 503
-					       : 500,
-			"%s (until then: accepted %llu, changed %llu, unchanged %llu, refused "
-			"%llu)",
-			r->words, (unsigned long long)c->accepted, (unsigned long long)c->changed,
-			(unsigned long long)c->unchanged, (unsigned long long)c->refused);
+	until_then(&r->counts, tail, sizeof tail);
+	api_fail(call,
+		r->bad_file	       ? 400
+		: r->err == ERR_FULL   ? 507
+		: r->err == ERR_CLOSED ? 503
+				       : 500,
+		"%s%s", r->words, tail);
 }
 
 static void answer_empty(struct api_call *call, const struct intake_result *r)
@@ -113,22 +131,30 @@ static void answer_empty(struct api_call *call, const struct intake_result *r)
 		return;
 	}
 	buf_printf(&b,
-		"{\"rows\":[],\"accepted\":%llu,\"changed\":%llu,\"unchanged\":%llu,\"refused\":0}"
-		"\n",
+		"{\"rows\":[],\"accepted\":%llu,\"changed\":%llu,\"retracted\":%llu,"
+		"\"unchanged\":%llu,\"refused\":0}\n",
 		(unsigned long long)c->accepted, (unsigned long long)c->changed,
-		(unsigned long long)c->unchanged);
+		(unsigned long long)c->retracted, (unsigned long long)c->unchanged);
 	api_text(call, "application/json", &b);
 }
 
-static void answer(struct api_call *call, const struct intake_result *r)
+static void answer(struct api_call *call, const struct intake_result *r, bool retract)
 {
-	set_count(call, "Tally-Accepted", r->counts.accepted);
-	set_count(call, "Tally-Changed", r->counts.changed);
-	set_count(call, "Tally-Unchanged", r->counts.unchanged);
-	set_count(call, "Tally-Refused", r->counts.refused);
 	if (r->words) {
 		answer_failure(call, r);
-	} else if (r->refused >= 0) {
+		if (r->refused >= 0)
+			close(r->refused);
+		return;
+	}
+	if (retract) {
+		set_count(call, "Tally-Retracted", r->counts.retracted);
+	} else {
+		set_count(call, "Tally-Accepted", r->counts.accepted);
+		set_count(call, "Tally-Changed", r->counts.changed);
+	}
+	set_count(call, "Tally-Unchanged", r->counts.unchanged);
+	set_count(call, "Tally-Refused", r->counts.refused);
+	if (r->refused >= 0) {
 		api_set_exit(call, 3);
 		api_file(call, api_wants_csv(call) ? "text/csv; charset=utf-8" : "application/json",
 			r->refused);
@@ -139,25 +165,17 @@ static void answer(struct api_call *call, const struct intake_result *r)
 
 static void import_end(struct api_call *call, void *state, bool whole)
 {
-	struct import *im = state;
-	struct intake_result result;
-	const char *error = NULL;
+	struct load *l = state;
 
-	if (im->reader) {
-		if (whole)
-			(void)csv_reader_end(im->reader);
-		error = csv_reader_error(im->reader);
+	if (whole) {
+		const struct intake_result *r = load_end(l);
+
+		if (load_warning(l))
+			api_set_header(call, "Tally-Warning", load_warning(l));
+		answer(call, r, load_retracts(l));
 	}
-	if (error)
-		intake_refuse_file(im->run, error);
-	intake_finish(im->run, whole, &result);
-	if (whole)
-		answer(call, &result);
-	else if (result.refused >= 0)
-		close(result.refused);
-	intake_free(im->run);
-	csv_reader_close(im->reader);
-	free(im);
+	load_free(l);
 }
 
 const struct api_upload import_upload = { import_begin, import_data, import_end };
+const struct api_upload retract_upload = { retract_begin, import_data, import_end };

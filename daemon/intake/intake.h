@@ -1,5 +1,4 @@
-/* The intake: the one door for records, whatever they come in (a file now; workbooks and lines of
- * JSON use the same door).
+/* The intake: the one door for records and for what is taken back, whatever they come in.
  *
  * A run is one import: begin → header → rows → finish → free. Rows are judged on the caller's
  * thread and committed in chunks by the store's writer, two chunks in flight at most, so that one
@@ -8,7 +7,7 @@
 #ifndef COLLECTOR_INTAKE_H
 #define COLLECTOR_INTAKE_H
 
-#include "daemon/intake/csv_reader.h"
+#include "daemon/reader/reader.h"
 #include "daemon/intake/spool.h"
 #include "daemon/intake/take.h"
 
@@ -33,6 +32,8 @@ void intake_close(struct intake *in);
 struct intake_request {
 	const struct reg *reg;
 	const char *author;   /* who brings it in; at most AUTHOR_MAX bytes are kept */
+	bool retract;	      /* the rows name records that are to be taken back */
+	struct text reason;   /* for those without a reason of their own; copied */
 	bool dry_run;	      /* judge only; nothing is written */
 	bool english;	      /* reasons */
 	enum spool_form form; /* of the refused rows */
@@ -47,14 +48,17 @@ MUST_CHECK int intake_begin(
 	struct intake_run **out, struct intake *in, const struct intake_request *q);
 
 /* The header line. False: the file is refused (intake_finish tells why). */
-bool intake_header(struct intake_run *r, const struct csv_row *row);
-/* One row behind the header; a row without any content is passed over. False: stop, something
- * failed. */
-bool intake_row(struct intake_run *r, const struct csv_row *row);
+bool intake_header(struct intake_run *r, const struct reader_row *row);
+/* One row behind the header; a row without any content is passed over, and so is the line of hints
+ * that a template has below its header. False: stop, something failed. */
+#define INTAKE_HINT "※" /* the line's first cell begins with it */
+bool intake_row(struct intake_run *r, const struct reader_row *row);
 /* The daemon stops: no further row is taken, what is committed stands. */
 void intake_interrupt(struct intake_run *r);
 /* The file as a whole cannot be read. */
-void intake_refuse_file(struct intake_run *r, const char *words);
+void intake_refuse_file(struct intake_run *r, const char *code, const char *words);
+/* It can, but not now, by a fault of ours: an err.h code and words. */
+void intake_fail(struct intake_run *r, int err, const char *words);
 
 struct intake_result {
 	struct counts counts; /* what is committed; in a dry run what would be */
@@ -66,9 +70,8 @@ struct intake_result {
 	struct text header; /* CSV: what the answer is when no row was refused. Lives until
 			       intake_free() */
 };
-/* Commits what waits and ends the run. `whole` false: the file broke off; rows not yet posted are
- * left out. */
-void intake_finish(struct intake_run *r, bool whole, struct intake_result *out);
+/* Commits what waits and ends the run. */
+void intake_finish(struct intake_run *r, struct intake_result *out);
 /* After intake_finish(). */
 void intake_free(struct intake_run *r);
 

@@ -58,6 +58,7 @@ static void add(struct counts *to, const struct counts *c)
 	to->accepted += c->accepted;
 	to->changed += c->changed;
 	to->unchanged += c->unchanged;
+	to->retracted += c->retracted;
 }
 
 static struct slot *slot_of(struct store_job *job)
@@ -82,7 +83,7 @@ static void slot_done(struct store_job *job, int err)
 		pipeline_fail(p, err, "the import stopped; make room and import the file again");
 	else if (err)
 		pipeline_fail(p, err, "the import stopped; import the file again");
-	else if (p->conf.grew && c->accepted + c->changed)
+	else if (p->conf.grew && c->accepted + c->changed + c->retracted)
 		p->conf.grew(p->conf.arg);
 	pthread_mutex_lock(&p->lock);
 	if (!err)
@@ -138,6 +139,7 @@ static void slot_reset(struct slot *s)
 	s->chunk.take = conf->take;
 	s->chunk.reg = conf->reg;
 	s->chunk.author = conf->author;
+	s->chunk.retract = conf->retract;
 	s->chunk.n_items = s->chunk.n_persons = 0;
 	s->chunk.refused = 0;
 	s->chunk.refusals.n = 0;

@@ -22,6 +22,7 @@ struct slot {
 struct pipeline_conf {
 	struct take *take;
 	struct text reg, author;
+	bool retract;		 /* the items are records to be taken back */
 	bool dry_run;		 /* judge on a snapshot, write nothing */
 	void (*grew)(void *arg); /* after a commit that made the ledger longer; on the writer
 				    thread; may be NULL */

@@ -236,8 +236,7 @@ static void row_json(struct spool *s, const struct spool_row *row)
 	}
 	buf_str(&s->out, "],\"row\":{");
 	for (size_t i = 0; i < own_cells(s) && i < row->n_cells; i++) {
-		buf_printf(&s->out, "%s\"%s\":", comma,
-			s->columns->reg->fields[s->columns->field[i]].name);
+		buf_printf(&s->out, "%s\"%s\":", comma, columns_name(s->columns, i));
 		put_json(&s->out, row->cells[i]);
 		comma = ",";
 	}

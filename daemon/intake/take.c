@@ -155,6 +155,8 @@ static void put(struct store_txn *t, struct chunk *c)
 
 int chunk_take(struct store_txn *t, struct chunk *c)
 {
+	if (c->retract)
+		return chunk_take_back(t, c);
 	c->counts = (struct counts){ .refused = c->refused };
 	find(t, c);
 	append(t, c);
@@ -167,41 +169,13 @@ int chunk_take(struct store_txn *t, struct chunk *c)
 
 int chunk_look(struct store_txn *t, struct chunk *c, struct arena *scratch)
 {
+	if (c->retract)
+		return chunk_look_back(t, c);
 	c->counts = (struct counts){ .refused = c->refused };
 	find(t, c);
 	for (size_t i = 0; i < c->n_items; i++) {
 		judge(t, c, &c->items[i], scratch);
 		count(c, c->items[i].outcome);
 	}
-	return store_txn_err(t);
-}
-
-int retraction_take(struct store_txn *t, void *arg)
-{
-	struct retraction *r = arg;
-	struct take *take = r->take;
-	struct arena *scratch = &take->scratch;
-	const struct counts one = { .retracted = 1 };
-	struct text key;
-	struct view_row stood;
-
-	arena_reset(scratch);
-	key = view_key(r->reg, r->key, scratch);
-	if (!key.p)
-		return ERR_NOTFOUND;
-	stood = view_get(t, &take->view, key);
-	if (stood.position == 0 || stood.retracted)
-		return store_txn_err(t) ? store_txn_err(t) : ERR_NOTFOUND;
-	r->position = ledger_append(t, take->ledger,
-		&(struct entry_draft){ .kind = TALLY__ENTRY_KIND__RETRACT,
-			.at_ms = clock_wall_ms(),
-			.author = r->author,
-			.reg = r->reg,
-			.key = r->key,
-			.reason = r->reason });
-	view_put_older(t, &take->view, key, stood.position);
-	view_put(t, &take->view, key,
-		(struct view_row){ .position = r->position, .retracted = true });
-	counts_add(t, take->counts, r->reg, &one, NULL);
 	return store_txn_err(t);
 }

@@ -25,13 +25,15 @@ struct take {
 	struct arena scratch; /* the writer thread's */
 };
 
-enum outcome { OUTCOME_ACCEPTED, OUTCOME_CHANGED, OUTCOME_UNCHANGED };
+enum outcome { OUTCOME_ACCEPTED, OUTCOME_CHANGED, OUTCOME_UNCHANGED, OUTCOME_RETRACTED };
 
 struct item {
-	struct text key;  /* in the register view */
-	struct text body; /* the packed record */
-	int32_t prior;	  /* the item before with the same key in this chunk; -1: none. Set by
-			     chunk_seal() */
+	struct text key;     /* in the register view */
+	struct text body;    /* the packed record; of a retraction its reason */
+	struct text natural; /* of a retraction: the record's key as people write it */
+	uint64_t line;	     /* where the user finds it */
+	int32_t prior;	     /* the item before with the same key in this chunk; -1: none. Set by
+				chunk_seal() */
 	/* found by the job, anew each time it runs */
 	enum outcome outcome;
 	uint64_t position; /* of the entry that holds this body */
@@ -43,6 +45,7 @@ struct chunk {
 	struct take *take;
 	struct text reg;
 	struct text author;
+	bool retract; /* the items are records to be taken back */
 	struct item items[CHUNK_ITEMS];
 	uint16_t sorted[CHUNK_ITEMS]; /* indexes of items by key, then by order in the file */
 	size_t n_items;
@@ -61,6 +64,11 @@ int chunk_take(struct store_txn *t, struct chunk *c);
 /* The same judgement on a snapshot, with nothing written: a dry run. Not for two threads at once on
  * one chunk. */
 int chunk_look(struct store_txn *t, struct chunk *c, struct arena *scratch);
+
+/* chunk_take() and chunk_look() of a chunk of retractions. What is retracted already stays as it
+ * is. */
+int chunk_take_back(struct store_txn *t, struct chunk *c);
+int chunk_look_back(struct store_txn *t, struct chunk *c);
 
 /* A record taken back. Job for store_write(); `err` words: ERR_NOTFOUND: nothing stands under the
  * key. */

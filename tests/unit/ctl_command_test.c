@@ -113,7 +113,7 @@ static void files_are_what_is_left(void **state)
 	assert_string_equal(q.files[1], "b.csv");
 	request_deinit(&q);
 	assert_string_equal(upload_type("a.csv"), "text/csv");
-	assert_string_equal(upload_type("a.txt"), "text/csv");
+	assert_string_equal(upload_type("a.txt"), "application/octet-stream");
 	assert_string_equal(upload_type("a.NDJSON"), "application/x-ndjson");
 	assert_string_equal(upload_type("a.jsonl"), "application/x-ndjson");
 	assert_string_equal(upload_type("a.xlsx"),

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/intake/intake.h"
+#include "daemon/intake/load.h"
 #include "daemon/conf/keys.h"
 
 enum { T_VIEW = LEDGER_TABLES, T_OLDER, T_PERSON, T_VAULT, T_INTAKE, T_REFUSED };
@@ -158,21 +158,6 @@ static inline void put_row(struct buf *b, unsigned key, unsigned index, unsigned
 		key, index, number, version);
 }
 
-struct fed {
-	struct intake_run *run;
-	bool headed;
-};
-
-static inline bool fed_row(void *arg, const struct csv_row *row)
-{
-	struct fed *fed = arg;
-
-	if (fed->headed)
-		return intake_row(fed->run, row);
-	fed->headed = true;
-	return intake_header(fed->run, row);
-}
-
 struct fed_result {
 	struct counts counts;
 	bool bad_file;
@@ -181,40 +166,47 @@ struct fed_result {
 	struct buf refused; /* the refused file */
 };
 
-/* Imports a text as the upload does. */
-static inline struct fed_result feed(
-	struct intake *in, const struct intake_request *q, struct text file, bool whole)
+/* Imports a file as the upload does; `whole` false: the sender went away. */
+static inline struct fed_result feed_as(struct intake *in, const struct intake_request *q,
+	struct text file, bool whole, enum reader_format format)
 {
-	struct fed fed = { 0 };
-	struct csv_reader *r;
-	struct intake_result result;
+	struct load *l;
+	const struct intake_result *result;
 	struct fed_result out = { 0 };
 
-	assert_int_equal(intake_begin(&fed.run, in, q), 0);
-	r = csv_reader_open(fed_row, &fed);
+	assert_int_equal(
+		load_open(&l,
+			&(struct load_conf){
+				.intake = in, .request = *q, .format = format, .dir = "/tmp" }),
+		0);
 	for (size_t at = 0; at < file.n; at += 4096)
-		if (!csv_reader_feed(r, file.p + at, file.n - at < 4096 ? file.n - at : 4096))
+		if (!load_feed(l, file.p + at, file.n - at < 4096 ? file.n - at : 4096))
 			break;
-	if (whole)
-		(void)csv_reader_end(r);
-	if (csv_reader_error(r))
-		intake_refuse_file(fed.run, csv_reader_error(r));
-	intake_finish(fed.run, whole, &result);
-	out.counts = result.counts;
-	out.bad_file = result.bad_file;
-	out.err = result.err;
-	(void)snprintf(out.words, sizeof out.words, "%s", result.words ? result.words : "");
-	if (result.refused >= 0) {
+	if (!whole) {
+		load_free(l);
+		return out;
+	}
+	result = load_end(l);
+	out.counts = result->counts;
+	out.bad_file = result->bad_file;
+	out.err = result->err;
+	(void)snprintf(out.words, sizeof out.words, "%s", result->words ? result->words : "");
+	if (result->refused >= 0) {
 		char piece[4096];
 		ssize_t n;
 
-		while ((n = read(result.refused, piece, sizeof piece)) > 0)
+		while ((n = read(result->refused, piece, sizeof piece)) > 0)
 			buf_put(&out.refused, piece, (size_t)n);
-		close(result.refused);
+		close(result->refused);
 	}
-	intake_free(fed.run);
-	csv_reader_close(r);
+	load_free(l);
 	return out;
+}
+
+static inline struct fed_result feed(
+	struct intake *in, const struct intake_request *q, struct text file, bool whole)
+{
+	return feed_as(in, q, file, whole, READER_AUTO);
 }
 
 static inline struct intake_request training(void)

@@ -179,21 +179,25 @@ static void dry_run_writes_nothing(void **state)
 	buf_deinit(&b);
 }
 
+/* Nothing of a file is taken in before its end. */
 static void sender_goes_away(void **state)
 {
 	struct fixture *f = *state;
 	struct intake_request q = training();
 	struct buf b = { 0 };
-	struct fed_result r;
 
 	buf_str(&b, HEAD);
 	for (unsigned i = 0; i < 1000; i++)
 		put_row(&b, i, i, 1);
-	r = feed(f->intake, &q, (struct text){ b.p, b.n - 30 }, false);
-	assert_int_equal(r.counts.accepted, CHUNK_ITEMS); /* whole chunks */
-	assert_int_equal(stored_counts(f).accepted, CHUNK_ITEMS);
-	expect_counts(f->intake, buf_as_text(&b), 1000 - CHUNK_ITEMS, 0, CHUNK_ITEMS, 0);
+	(void)feed(f->intake, &q, (struct text){ b.p, b.n - 30 }, false);
+	assert_int_equal(ledger_length(f), 1);
+	expect_counts(f->intake, buf_as_text(&b), 1000, 0, 0, 0);
 	buf_deinit(&b);
+}
+
+static bool after_some_rows(void *arg)
+{
+	return ++*(unsigned *)arg > CHUNK_ITEMS + 10;
 }
 
 /* The daemon stops in the middle: what is committed is counted, and the words say what to do. */
@@ -201,26 +205,20 @@ static void told_to_stop(void **state)
 {
 	struct fixture *f = *state;
 	struct intake_request q = training();
-	struct fed fed = { 0 };
-	struct intake_result result;
+	unsigned asked = 0;
+	struct fed_result r;
 	struct buf b = { 0 };
-	struct csv_reader *r;
 
 	buf_str(&b, HEAD);
-	for (unsigned i = 0; i < CHUNK_ITEMS + 10; i++)
+	for (unsigned i = 0; i < CHUNK_ITEMS + 20; i++)
 		put_row(&b, i, i, 1);
-	assert_int_equal(intake_begin(&fed.run, f->intake, &q), 0);
-	r = csv_reader_open(fed_row, &fed);
-	assert_true(csv_reader_feed(r, b.p, b.n));
-	intake_interrupt(fed.run);
-	assert_false(csv_reader_feed(r, "more,\n", 6));
-	intake_finish(fed.run, true, &result);
-	assert_int_equal(result.err, ERR_CLOSED);
-	assert_non_null(strstr(result.words, "again"));
-	assert_int_equal(result.counts.accepted, CHUNK_ITEMS);
+	q.give_up = after_some_rows;
+	q.arg = &asked;
+	r = feed(f->intake, &q, buf_as_text(&b), true);
+	assert_int_equal(r.err, ERR_CLOSED);
+	assert_non_null(strstr(r.words, "again"));
+	assert_int_equal(r.counts.accepted, CHUNK_ITEMS);
 	assert_int_equal(stored_counts(f).accepted, CHUNK_ITEMS);
-	intake_free(fed.run);
-	csv_reader_close(r);
 	buf_deinit(&b);
 }
 
