@@ -1,7 +1,6 @@
 /* Fuzz: a clerk's file, in pieces. The first byte sets the size of the pieces; whole or in pieces
  * the rows must be the same, line numbers must rise, and no cell may be longer than its limit. */
-#include "daemon/intake/csv_reader.h"
-#include "proto/record.h"
+#include "daemon/reader/csv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -10,17 +9,17 @@ struct seen {
 	size_t rows;
 };
 
-static bool look(void *arg, const struct csv_row *row)
+static bool look(void *arg, const struct reader_row *row)
 {
 	struct seen *s = arg;
-	size_t kept = row->n_cells < CSV_CELLS_MAX ? row->n_cells : CSV_CELLS_MAX;
+	size_t kept = row->n_cells < READER_CELLS_MAX ? row->n_cells : READER_CELLS_MAX;
 
 	if (row->line < s->line && !(row->flaws & FLAW_QUOTE))
 		__builtin_trap();
 	s->line = row->line;
 	s->rows++;
 	for (size_t i = 0; i < kept; i++) {
-		if (row->cells[i].n > CSV_CELL_MAX)
+		if (row->cells[i].n > READER_CELL_MAX)
 			__builtin_trap();
 		for (size_t k = 0; k < row->cells[i].n; k++)
 			s->sum = s->sum * 31 + (uint8_t)row->cells[i].p[k];
@@ -32,17 +31,16 @@ static bool look(void *arg, const struct csv_row *row)
 static struct seen read_in(const uint8_t *data, size_t size, size_t piece)
 {
 	struct seen s = { 0 };
-	struct csv_reader *r = csv_reader_open(look, &s);
+	struct csv *r = csv_open(false, look, &s);
 	bool on = true;
 
 	if (!r)
 		return s;
 	for (size_t at = 0; on && at < size; at += piece)
-		on = csv_reader_feed(
-			r, (const char *)data + at, size - at < piece ? size - at : piece);
+		on = csv_feed(r, (const char *)data + at, size - at < piece ? size - at : piece);
 	if (on)
-		csv_reader_end(r);
-	csv_reader_close(r);
+		csv_end(r);
+	csv_close(r);
 	return s;
 }
 

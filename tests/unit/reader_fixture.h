@@ -107,7 +107,7 @@ static inline void expect_with(struct reader_conf conf, struct text file, const 
 struct part {
 	const char *name;
 	struct text content;
-	int method; /* ZIP_CM_DEFAULT, ZIP_CM_STORE */
+	bool stored; /* else deflated */
 	bool encrypted;
 };
 
@@ -151,7 +151,8 @@ static inline void make_zip(struct buf *out, const struct part *parts)
 		zip_int64_t i = zip_file_add(z, parts->name, from, ZIP_FL_ENC_UTF_8);
 
 		assert_true(i >= 0);
-		zip_set_file_compression(z, (zip_uint64_t)i, parts->method, 0);
+		zip_set_file_compression(
+			z, (zip_uint64_t)i, parts->stored ? ZIP_CM_STORE : ZIP_CM_DEFLATE, 0);
 		if (parts->encrypted)
 			zip_file_set_encryption(z, (zip_uint64_t)i, ZIP_EM_AES_128, "secret");
 	}
