@@ -68,7 +68,7 @@ enum reader_format reader_format_of(const char *content_type, const char *name)
 	size_t type = content_type ? strcspn(content_type, "; \t") : 0, n = name ? strlen(name) : 0;
 
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-		if (strlen(types[i].name) == type &&
+		if (content_type && strlen(types[i].name) == type &&
 			strncasecmp(types[i].name, content_type, type) == 0)
 			return types[i].format;
 	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {

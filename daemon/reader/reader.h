@@ -108,7 +108,7 @@ bool reader_feed(struct reader *r, const char *p, size_t n);
  * stop, or the file cannot be read to its end (reader_error); rows given out before that stand. */
 bool reader_end(struct reader *r);
 /* Instead of feed and end: all of a regular file, which is read where it lies. `fd` stays the
- * caller's. The file is also refused when it changed meanwhile. */
+ * caller's, its offset moves. The file is also refused when it changed meanwhile. */
 bool reader_file(struct reader *r, int fd);
 
 /* 0 or: ERR_INVALID the file cannot be read, ERR_LIMIT it is over a limit; ERR_FULL, ERR_IO,

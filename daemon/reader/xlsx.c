@@ -1,11 +1,12 @@
 /* Normal path: the package's list → the workbook and its relationships → styles → shared strings,
- * put aside → the first row of every visible sheet → the chosen sheet once through without looking
+ * put aside → the beginning of every visible sheet → the chosen sheet once through without looking
  * at it, for its checksum → its rows.
  *
- * Which sheet: the first visible one that has a row. When another visible sheet begins with the
- * same header, the rows go on there (Excel ends a sheet at 1,048,576 rows; people make one a
- * month), and to read one of them would lose the others in silence: refused, before a row is given
- * out. Visible sheets with something else on them are named in a warning.
+ * Which sheet: the first visible one that has a row. Visible sheets that begin with the same header
+ * belong to it (Excel ends a sheet at 1,048,576 rows; people make one a month): of them the one
+ * with rows behind the header is read, and when several have, the file is refused before a row is
+ * given out, since to read one of them would lose the others in silence. Visible sheets with
+ * something else on them are named in a warning.
  *
  * The checksum first, because a flipped bit can make a digit of a number, and what was taken into a
  * ledger cannot be taken out of it; unpacking alone is cheap beside reading XML. */
@@ -31,58 +32,70 @@ struct xlsx {
 	size_t others; /* visible sheets with something else on them */
 };
 
-/* The cells of a first row, one behind the other. */
-static bool note_header(void *arg, const struct reader_row *row)
-{
-	struct buf *b = arg;
+/* A sheet's beginning. */
+struct peek {
+	struct buf
+		header; /* the cells of its first row, one behind the other; empty: it has none */
+	bool filled;	/* there are rows behind it */
+};
 
-	for (size_t i = 0; i < row->n_cells && i < READER_CELLS_MAX; i++) {
-		buf_text(b, text_trim(row->cells[i]));
-		buf_put(b, "", 1);
+static bool on_beginning(void *arg, const struct reader_row *row)
+{
+	struct peek *p = arg;
+
+	p->filled = p->header.n > 0;
+	for (size_t i = 0; i < row->n_cells && i < READER_CELLS_MAX && !p->filled; i++) {
+		buf_text(&p->header, text_trim(row->cells[i]));
+		buf_put(&p->header, "", 1);
 	}
-	return false;
+	return !p->filled;
 }
 
-static int peek(struct xlsx *x, size_t i, struct buf *header)
+static int peek(struct xlsx *x, size_t i, struct peek *p)
 {
 	struct sheet_result result;
 	struct sheet_conf c = { .strings = &x->strings,
 		.styles = &x->styles,
 		.since_1904 = x->book.since_1904,
-		.on_row = note_header,
-		.arg = header };
+		.on_row = on_beginning,
+		.arg = p };
 
-	buf_reset(header);
+	buf_reset(&p->header);
+	p->filled = false;
 	return sheet_read(&result, x->package, x->book.sheets[i], &c, x->m);
 }
 
 static int choose(struct xlsx *x)
 {
-	struct buf first = { .limit = HEADER_MAX }, header = { .limit = HEADER_MAX };
+	struct peek chosen = { .header = { .limit = HEADER_MAX } },
+		    other = { .header = { .limit = HEADER_MAX } };
 	int err = 0;
 
 	x->chosen = x->book.n_sheets;
 	for (size_t i = 0; i < x->book.n_sheets && !err; i++) {
-		bool chosen = x->chosen < x->book.n_sheets;
+		bool first = x->chosen == x->book.n_sheets;
 
-		err = peek(x, i, chosen ? &header : &first);
-		if (err || (chosen ? header.n : first.n) == 0)
+		err = peek(x, i, first ? &chosen : &other);
+		if (err || (first ? chosen.header.n : other.header.n) == 0)
 			continue;
-		if (!chosen) {
+		if (first) {
 			x->chosen = i;
-		} else if (text_eq(buf_as_text(&first), buf_as_text(&header))) {
+		} else if (!text_eq(buf_as_text(&chosen.header), buf_as_text(&other.header))) {
+			x->others++;
+		} else if (other.filled && chosen.filled) {
 			errmsg_set(x->m,
 				"the workbook holds rows on several sheets (visible sheets %zu and "
 				"%zu begin with the same header): save each sheet as a file of its "
 				"own",
 				x->chosen + 1, i + 1);
 			err = ERR_INVALID;
-		} else {
-			x->others++;
+		} else if (other.filled) {
+			x->chosen = i;
+			chosen.filled = true;
 		}
 	}
-	buf_deinit(&first);
-	buf_deinit(&header);
+	buf_deinit(&chosen.header);
+	buf_deinit(&other.header);
 	return err;
 }
 

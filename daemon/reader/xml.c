@@ -84,12 +84,12 @@ void xml_fail(struct xml *x, int err, const char *format, ...)
 {
 	va_list args;
 
+	va_start(args, format);
 	if (!x->err && !x->stopped) {
 		x->err = err;
-		va_start(args, format);
 		(void)vsnprintf(x->m->text, sizeof x->m->text, format, args);
-		va_end(args);
 	}
+	va_end(args);
 	xml_stop(x);
 }
 

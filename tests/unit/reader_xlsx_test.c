@@ -119,7 +119,9 @@ static void which_sheet(void **state)
 {
 	static const char one[] = SHEET(HEAD_ROW ROW("2", S("A2", "1")));
 	static const char other[] = SHEET(ROW("1", S("A1", "hints")));
-	static const char same[] = SHEET(ROW("3", S("A3", "a") S("B3", " b ") S("C3", "c")));
+	static const char same[] =
+		SHEET(ROW("3", S("A3", "a") S("B3", " b ") S("C3", "c")) ROW("4", S("B4", "2")));
+	static const char empty[] = SHEET(HEAD_ROW);
 	static const char hidden[] =
 		"<sheet name=\"h\" sheetId=\"3\" state=\"hidden\" r:id=\"rId1\"/>";
 	static const char very[] =
@@ -145,6 +147,13 @@ static void which_sheet(void **state)
 		"error 7: the workbook holds rows on several sheets (visible sheets 1 and 2 begin "
 		"with "
 		"the same header): save each sheet as a file of its own\n");
+	/* sheets prepared, one of them filled */
+	expect_book(
+		&(struct book){ .book = BOOK("", SHEET1 SHEET2), .sheet = one, .sheet2 = empty },
+		HEAD "2:1||\n");
+	expect_book(
+		&(struct book){ .book = BOOK("", SHEET1 SHEET2), .sheet = empty, .sheet2 = same },
+		"#3:a| b |c\n4:|2|\n");
 	(void)snprintf(book, sizeof book, BOOK("", "%s"), hidden);
 	expect_book(&(struct book){ .book = book, .sheet = one },
 		"error 7: the workbook has no visible sheet\n");
