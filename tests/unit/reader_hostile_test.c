@@ -231,11 +231,11 @@ static void bad_names(void **state)
 static void bad_order(void **state)
 {
 	(void)state;
-	expect_book(&(struct book){ .sheet = SHEET(
-					    "<row r=\"5\"><c><v>1</v></c></row><row r=\"5\"/>") },
-		"#5:n:1\nerror 7: the workbook is damaged: the rows of its sheet are out of order "
-		"behind "
-		"row 5\n");
+	expect_book(
+		&(struct book){ .sheet = SHEET("<row r=\"5\"><c><v>1</v></c></row><row><c><v>2</v>"
+					       "</c></row><row r=\"6\"/>") },
+		"#5:n:1\n6:n:2\nerror 7: the workbook is damaged: the rows of its sheet are out of "
+		"order behind row 6\n");
 	expect_book(&(struct book){ .sheet = SHEET("<row r=\"0\"/>") },
 		"error 7: the workbook is damaged: the rows of its sheet are out of order behind "
 		"row 0\n");
@@ -258,9 +258,12 @@ static void bad_order(void **state)
 		"there\n");
 	/* XML that breaks off behind a row: that row stands, and it is said. */
 	expect_book(
-		&(struct book){ .sheet = XML_HEAD "<worksheet xmlns=\"" MAIN_NS
-						  "\"><sheetData><row><c><v>1</v></c></row><row>" },
-		"#1:n:1\nerror 7: the workbook is damaged: its XML breaks off or is none (no "
+		&(struct book){
+			.sheet = XML_HEAD
+			"<worksheet xmlns=\"" MAIN_NS
+			"\"><sheetData><row><c><v>1</v></c></row><row><c><v>2</v></c></row><row>" },
+		"#1:n:1\n2:n:2\nerror 7: the workbook is damaged: its XML breaks off or is none "
+		"(no "
 		"element "
 		"found)\n");
 }
