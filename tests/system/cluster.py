@@ -18,7 +18,9 @@ BUILD = os.path.join(ROOT, os.environ.get("TALLY_BUILD", "build"))
 SANITIZED = "san" in os.path.basename(BUILD)
 PATIENCE = 5 if SANITIZED else 1  # how much longer everything may take
 REPORTS = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed|SUMMARY: \w+Sanitizer")
-STARTED, SIGKILLED = "started", -signal.SIGKILL
+SIGKILLED = -signal.SIGKILL
+# No daemon outlives the test that started it, even when the test is killed.
+DIE_WITH_US = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 def program(name):
@@ -118,7 +120,6 @@ class Node:
         self.process = None
         self.settings = {}
         self.sections = []
-        self.env = {}
         os.makedirs(self.state, mode=0o750, exist_ok=True)
         os.makedirs(self.keys_dir, mode=0o700, exist_ok=True)
         self.keys = ctl("keygen", self.keys_dir, output="json").json()
@@ -146,10 +147,10 @@ class Node:
     def spawn(self):
         """Starts the process and does not wait for it."""
         self.write_conf()
-        line = [*self.cluster.wrapper, program(f"tally-{self.role}"), "-c", self.conf]
+        line = [*DIE_WITH_US, program(f"tally-{self.role}"), "-c", self.conf]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env={**environment(), **self.env}, start_new_session=True)
+                                            env=environment(), start_new_session=True)
         self.cluster.processes.append((self, self.process))
         return self
 
@@ -188,10 +189,7 @@ class Node:
         """kill -9"""
         if self.process is None:
             return
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        self.process.kill()
         self.process.wait()
 
     # ---- questions ----
@@ -281,10 +279,9 @@ def counts(text):
 class Cluster:
     """settings: {"collector": {…}, "aggregator": {…}} for every configuration file."""
 
-    def __init__(self, settings=None, base=None, wrapper=()):
-        self.dir = tempfile.mkdtemp(prefix="tly", dir=base or "/tmp")
+    def __init__(self, settings=None):
+        self.dir = tempfile.mkdtemp(prefix="tly", dir="/tmp")
         self.settings = settings or {}
-        self.wrapper = list(wrapper)
         self.processes = []  # every process ever started, with its node
         self.city = None
         self.districts = {}
@@ -372,9 +369,8 @@ class Cluster:
                 faults += self.reports()
         finally:
             for _, process in self.processes:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
+                process.kill()
+                process.wait()
             if not os.environ.get("TALLY_KEEP"):
                 shutil.rmtree(self.dir, ignore_errors=True)
         assert not faults, "\n".join(faults)

@@ -20,14 +20,10 @@ def pytest_runtest_makereport(item, call):
     setattr(item, f"report_{call.when}", outcome.get_result())
 
 
-# A slow start is not what the tests look for: back-off stays short.
-SETTINGS = {"collector": {}, "aggregator": {}}
-
-
 @pytest.fixture
 def cluster(request):
     """An empty cluster; cleaned up, and searched for crashes, whatever the test does."""
-    made = cluster_module.Cluster(SETTINGS)
+    made = cluster_module.Cluster()
     yield made
     report = getattr(request.node, "report_call", None)
     failed = report is None or report.failed

@@ -2,10 +2,12 @@
 
 pyzmq, protobuf, PyNaCl and hashlib; the message classes are made from the .proto files at test time."""
 
+import atexit
 import base64
 import hashlib
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +22,7 @@ from cluster import PATIENCE, ROOT
 
 def _compile():
     where = tempfile.mkdtemp(prefix="tlyproto")
+    atexit.register(shutil.rmtree, where, ignore_errors=True)
     protos = ["proto/entry.proto", "proto/link.proto", "proto/registers.proto"]
     subprocess.run(["protoc", f"-I{ROOT}", f"--python_out={where}", *protos], check=True, cwd=ROOT)
     sys.path.insert(0, where)

@@ -99,8 +99,12 @@ class Proxy:
     def close(self):
         self.cut()
 
-        def stop():
+        async def end():
             self._server.close()
-            self._loop.call_soon(self._loop.stop)
-        self._loop.call_soon_threadsafe(stop)
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            self._loop.stop()
+        asyncio.run_coroutine_threadsafe(end(), self._loop)
         self._thread.join(5)
