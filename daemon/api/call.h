@@ -32,7 +32,7 @@ struct api_call {
 	int status;
 	int exit;
 	struct {
-		char name[ROUTE_NAME], value[128];
+		char name[ROUTE_NAME], value[512];
 	} headers[CALL_HEADERS];
 	size_t n_headers;
 

@@ -115,6 +115,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	}
 	if (header_is(line, "Tally-Exit", &value))
 		a->exit = (int)number(value);
+	if (header_is(line, "Tally-Warning", &value))
+		snprintf(a->warning, sizeof a->warning, "%.*s", (int)value.n, value.p);
 	if (header_is(line, "Content-Disposition", &value))
 		a->shown = text_is(value, "inline");
 	for (int i = 0; i < CLIENT_COUNTS; i++) {

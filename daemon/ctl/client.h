@@ -24,6 +24,7 @@ struct answer {
 	int exit;		       /* Tally-Exit; -1: absent */
 	bool shown;		       /* Content-Disposition: inline */
 	int64_t counts[CLIENT_COUNTS]; /* Tally-Accepted …; -1: absent */
+	char warning[512];	       /* Tally-Warning; "": none */
 	struct buf body;	       /* what `body` did not take; errors always */
 	char why[600];		       /* client_call() failed: in words */
 };

@@ -275,6 +275,8 @@ static int answered(struct upload *u, struct answer *a, const struct ctl_options
 		return ctl_fail(CTL_FAILED,
 			"%s: the daemon's answer has no counts; is it of another version?",
 			u->path);
+	if (a->warning[0])
+		ctl_fail(0, "%s: warning: %s", u->path, a->warning);
 	bool some = a->counts[CLIENT_REFUSED] > 0;
 	bool kept = a->shown || refused_settle(u, some);
 	u->out_named = some && kept && !a->shown;

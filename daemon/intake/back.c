@@ -76,53 +76,61 @@ static struct text key_of(struct intake_run *r, const struct reader_row *row, st
 	return key;
 }
 
+/* A record that is named. */
+struct naming {
+	struct text key, reason;
+	uint64_t line;
+};
+
 /* Into the chunk that is being filled. False: no room there. */
-static bool put_item(struct slot *s, struct intake_run *r, struct text key, struct text reason)
+static bool put_item(struct slot *s, struct intake_run *r, const struct naming *n)
 {
 	struct item *item = &s->chunk.items[s->chunk.n_items];
 
 	if (s->chunk.n_items == CHUNK_ITEMS)
 		return false;
-	item->key = view_key(text_of(r->reg->name), key, &s->arena);
-	item->natural = arena_copy(&s->arena, key);
-	item->body = arena_copy(&s->arena, reason);
+	item->key = view_key(text_of(r->reg->name), n->key, &s->arena);
+	item->natural = arena_copy(&s->arena, n->key);
+	item->body = arena_copy(&s->arena, n->reason);
 	if (!item->key.p || !item->natural.p || !item->body.p)
 		return false;
+	item->line = n->line;
 	s->chunk.n_items++;
 	return true;
 }
 
-static bool put(struct intake_run *r, struct text key, struct text reason)
+static bool put(struct intake_run *r, const struct naming *n)
 {
 	struct slot *s = pipeline_slot(&r->pipeline);
 
-	if (s && put_item(s, r, key, reason))
+	if (s && put_item(s, r, n))
 		return true;
 	if (!s || !s->chunk.n_items)
 		return false;
 	run_post(r);
 	s = pipeline_slot(&r->pipeline);
-	return s && put_item(s, r, key, reason);
+	return s && put_item(s, r, n);
 }
 
 bool back_row(struct intake_run *r, const struct reader_row *row)
 {
+	struct naming n = { .line = row->line };
 	struct faults f = { 0 };
-	struct text key = { NULL, 0 }, reason = { NULL, 0 }, place = { NULL, 0 };
+	struct text place;
 
 	arena_reset(&r->arena);
 	if (run_row_ok(r, row, &f)) {
-		key = key_of(r, row, &f);
-		reason = reason_of(r, row);
+		n.key = key_of(r, row, &f);
+		n.reason = reason_of(r, row);
 	}
-	if (!f.n && (!reason.n || text_chars(reason) > REASON_CHARS || control(reason)))
+	if (!f.n && (!n.reason.n || text_chars(n.reason) > REASON_CHARS || control(n.reason)))
 		faults_add(&f, "E093", NULL);
 	if (!f.n) {
-		place = view_key(text_of(r->reg->name), key, &r->arena);
+		place = view_key(text_of(r->reg->name), n.key, &r->arena);
 		if (!place.p || !stands(r, place))
 			faults_add(&f, "E092", NULL);
 	}
-	if (!f.n && !run_failed(r) && !put(r, key, reason))
+	if (!f.n && !run_failed(r) && !put(r, &n))
 		faults_add(&f, "E018", NULL);
 	if (f.n && !run_failed(r))
 		run_refuse(r, row, &f);

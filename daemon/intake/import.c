@@ -40,6 +40,17 @@ static bool encoding(struct api_call *call, enum reader_encoding *out)
 	return !given;
 }
 
+static enum report_form report_form(struct api_call *call)
+{
+	const char *accept = api_header(call, "Accept");
+
+	if (accept && strstr(accept, "application/vnd.tally.table+json"))
+		return REPORT_TABLE;
+	if (accept && strstr(accept, "application/json"))
+		return REPORT_JSON;
+	return api_wants_csv(call) ? REPORT_CSV : REPORT_JSON;
+}
+
 static void *begin(struct api_call *call, bool retract)
 {
 	struct daemon *d = api_context(call);
@@ -50,6 +61,7 @@ static void *begin(struct api_call *call, bool retract)
 			.retract = retract,
 			.reason = text_of(retract ? api_arg(call, "reason") : NULL),
 			.dry_run = api_flag(call, "dry_run"),
+			.report = report_form(call),
 			.english = records_english(call),
 			.form = api_wants_csv(call) ? SPOOL_CSV : SPOOL_JSON,
 			.give_up = give_up,
@@ -154,7 +166,17 @@ static void answer(struct api_call *call, const struct intake_result *r, bool re
 	}
 	set_count(call, "Tally-Unchanged", r->counts.unchanged);
 	set_count(call, "Tally-Refused", r->counts.refused);
-	if (r->refused >= 0) {
+	if (r->report >= 0) {
+		static const char *const types[] = { [REPORT_TABLE] =
+							     "application/vnd.tally.table+json",
+			[REPORT_JSON] = "application/json",
+			[REPORT_CSV] = "text/csv; charset=utf-8" };
+
+		api_set_header(call, "Content-Disposition", "inline");
+		if (r->counts.refused)
+			api_set_exit(call, 3);
+		api_file(call, types[report_form(call)], r->report);
+	} else if (r->refused >= 0) {
 		api_set_exit(call, 3);
 		api_file(call, api_wants_csv(call) ? "text/csv; charset=utf-8" : "application/json",
 			r->refused);

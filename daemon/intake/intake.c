@@ -117,12 +117,15 @@ int intake_begin(struct intake_run **out, struct intake *in, const struct intake
 	r->today = clock_date(clock_wall_ms());
 	strncpy(r->author, q->author ? q->author : "", AUTHOR_MAX);
 	spool_init(&r->spool, in->conf.spool_dir, q->form, q->english, &r->columns);
+	report_init(&r->report, q->dry_run ? q->report : REPORT_NONE, in->conf.spool_dir,
+		q->english, q->reg);
 	arena_init(&r->arena, ROW_ARENA_BYTES);
 	pipeline_init(&r->pipeline, &(struct pipeline_conf){ .take = &in->take,
 					    .reg = text_of(q->reg->name),
 					    .author = text_of(r->author),
 					    .retract = q->retract,
 					    .dry_run = q->dry_run,
+					    .report = r->report.form ? &r->report : NULL,
 					    .grew = in->conf.grew,
 					    .arg = in->conf.arg });
 	*out = r;
@@ -177,13 +180,20 @@ void intake_finish(struct intake_run *r, struct intake_result *out)
 		(unsigned long long)c->accepted, (unsigned long long)c->changed,
 		(unsigned long long)c->retracted, (unsigned long long)c->unchanged,
 		(unsigned long long)c->refused);
-	*out = (struct intake_result){ .refused = -1, .header = buf_as_text(&r->spool.header) };
+	*out = (struct intake_result){
+		.refused = -1, .report = -1, .header = buf_as_text(&r->spool.header)
+	};
 	if (!run_failed(r)) {
-		out->refused = spool_finish(&r->spool, tail);
-		if (r->spool.err)
-			pipeline_fail(&r->pipeline, r->spool.err,
-				"the list of refused rows cannot be written; all good rows are "
-				"taken in");
+		if (r->report.form)
+			out->report = report_finish(&r->report);
+		else
+			out->refused = spool_finish(&r->spool, tail);
+		if (r->spool.aside.err || r->report.aside.err)
+			pipeline_fail(&r->pipeline,
+				r->report.form ? r->report.aside.err : r->spool.aside.err,
+				r->report.form ? "the report cannot be written"
+					       : "the list of refused rows cannot be written; all "
+						 "good rows are taken in");
 	}
 	out->counts = r->pipeline.counts;
 	out->bad_file = r->bad_file;
@@ -199,6 +209,7 @@ void intake_free(struct intake_run *r)
 	pipeline_deinit(&r->pipeline);
 	arena_deinit(&r->arena);
 	spool_deinit(&r->spool);
+	report_deinit(&r->report);
 	buf_deinit(&r->reason);
 	leave(r->in);
 	free(r);

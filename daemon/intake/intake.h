@@ -8,6 +8,7 @@
 #define COLLECTOR_INTAKE_H
 
 #include "daemon/reader/reader.h"
+#include "daemon/intake/report.h"
 #include "daemon/intake/spool.h"
 #include "daemon/intake/take.h"
 
@@ -31,12 +32,13 @@ void intake_close(struct intake *in);
 
 struct intake_request {
 	const struct reg *reg;
-	const char *author;   /* who brings it in; at most AUTHOR_MAX bytes are kept */
-	bool retract;	      /* the rows name records that are to be taken back */
-	struct text reason;   /* for those without a reason of their own; copied */
-	bool dry_run;	      /* judge only; nothing is written */
-	bool english;	      /* reasons */
-	enum spool_form form; /* of the refused rows */
+	const char *author;	 /* who brings it in; at most AUTHOR_MAX bytes are kept */
+	bool retract;		 /* the rows name records that are to be taken back */
+	struct text reason;	 /* for those without a reason of their own; copied */
+	bool dry_run;		 /* judge only; nothing is written */
+	enum report_form report; /* of a dry run: a report in the place of the refused rows */
+	bool english;		 /* reasons */
+	enum spool_form form;	 /* of the refused rows */
 	/* Asked now and then while waiting for a place; true: give up. May be NULL. */
 	bool (*give_up)(void *arg);
 	void *arg;
@@ -67,6 +69,7 @@ struct intake_result {
 	const char
 		*words; /* for the operator; NULL when all went well. Lives until intake_free() */
 	int refused;	/* the refused rows' file, at its beginning; now the caller's. -1: none */
+	int report;	/* the dry run's, likewise */
 	struct text header; /* CSV: what the answer is when no row was refused. Lives until
 			       intake_free() */
 };

@@ -139,7 +139,7 @@ static const struct intake_result *run(struct load *l, int fd)
 
 	if (err) {
 		l->result = (struct intake_result){
-			.err = err, .refused = -1, .words = err_words(err)
+			.err = err, .refused = -1, .report = -1, .words = err_words(err)
 		};
 		return &l->result;
 	}

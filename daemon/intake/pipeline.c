@@ -98,16 +98,33 @@ static struct store *store_of(const struct pipeline *p)
 	return ledger_store(p->conf.take->ledger);
 }
 
+static void tell_changed(void *arg, const struct item *item, struct text old)
+{
+	report_changed(arg, item, old);
+}
+
+static void tell_retracted(void *arg, const struct item *item)
+{
+	report_retracted(arg, item);
+}
+
 /* A dry run's chunk. */
 static void look(struct pipeline *p, struct slot *s)
 {
 	struct store_txn *t;
 	struct arena scratch;
+	struct look how = { .scratch = &scratch, .arg = p->conf.report };
 	int err = store_read_begin(store_of(p), &t, LOOK_MS);
 
+	if (p->conf.report) {
+		how.changed = tell_changed;
+		how.retracted = tell_retracted;
+	}
 	arena_init(&scratch, SCRATCH_BYTES);
 	if (!err) {
-		err = chunk_look(t, &s->chunk, &scratch);
+		err = chunk_look(t, &s->chunk, &how);
+		if (p->conf.report)
+			report_settle(p->conf.report);
 		store_read_end(t);
 	}
 	arena_deinit(&scratch);

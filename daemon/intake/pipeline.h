@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-#include "daemon/intake/take.h"
+#include "daemon/intake/report.h"
 
 struct pipeline;
 
@@ -24,6 +24,7 @@ struct pipeline_conf {
 	struct text reg, author;
 	bool retract;		 /* the items are records to be taken back */
 	bool dry_run;		 /* judge on a snapshot, write nothing */
+	struct report *report;	 /* of a dry run; NULL: only counts */
 	void (*grew)(void *arg); /* after a commit that made the ledger longer; on the writer
 				    thread; may be NULL */
 	void *arg;

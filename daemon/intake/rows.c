@@ -50,6 +50,16 @@ bool intake_header(struct intake_run *r, const struct reader_row *row)
 	return !r->bad_file;
 }
 
+static void refuse_in_report(struct intake_run *r, uint64_t line, const struct faults *f)
+{
+	if (report_refused(&r->report, line, f))
+		return;
+	if (pipeline_slot(&r->pipeline))
+		run_post(r); /* settles */
+	if (!report_refused(&r->report, line, f))
+		pipeline_fail(&r->pipeline, ERR_NOMEM, "the report cannot be written");
+}
+
 void run_refuse(struct intake_run *r, const struct reader_row *row, const struct faults *f)
 {
 	fault_counts_add(&r->faults, f);
@@ -59,13 +69,17 @@ void run_refuse(struct intake_run *r, const struct reader_row *row, const struct
 	if (r->refusals.n == REFUSALS_MAX && r->refused <= REFUSALS_KEPT &&
 		pipeline_slot(&r->pipeline))
 		run_post(r);
+	if (r->report.form) {
+		refuse_in_report(r, row->line, f);
+		return;
+	}
 	spool_row(&r->spool, &(struct spool_row){ .line = row->line,
 				     .cells = row->cells,
 				     .n_cells = row->n_cells < READER_CELLS_MAX ? row->n_cells
 										: READER_CELLS_MAX,
 				     .faults = f });
-	if (r->spool.err)
-		pipeline_fail(&r->pipeline, r->spool.err,
+	if (r->spool.aside.err)
+		pipeline_fail(&r->pipeline, r->spool.aside.err,
 			"the list of refused rows cannot be written, the import stopped");
 }
 

@@ -24,7 +24,8 @@ struct intake_run {
 	bool retract; /* rows name records that are to be taken back */
 	struct columns columns;
 	struct spool spool;
-	struct arena arena; /* the row's */
+	struct report report; /* of a dry run; its form REPORT_NONE: the spool is used */
+	struct arena arena;   /* the row's */
 	struct pipeline pipeline;
 	uint64_t header_line;
 	uint64_t rows, refused;

@@ -1,6 +1,5 @@
-/* Normal path: nothing is refused, and nothing happens here. The first refused row makes the file
- * (O_TMPFILE; where the file system has none, a file that is unlinked at once), then rows are added
- * to `out` and written when SPOOL_PIECE is there. A row with several faults stands once: codes,
+/* Normal path: nothing is refused, and nothing happens here. Rows are put aside
+ * (aside.c) as they come. A row with several faults stands once: codes,
  * fields and reasons are joined by ';' in the same order, so that the file can be corrected and
  * imported again.
  *
@@ -9,31 +8,20 @@
  * ends with it: a refused row must not get lost. */
 #include "daemon/intake/spool.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#define SPOOL_PIECE (16 * 1024)
 #define BOM "\xef\xbb\xbf"
 #define UNKNOWN "\xef\xbf\xbd" /* U+FFFD */
 
 void spool_init(struct spool *s, const char *dir, enum spool_form form, bool english,
 	const struct columns *columns)
 {
-	*s = (struct spool){
-		.dir = dir, .form = form, .english = english, .columns = columns, .fd = -1
-	};
+	*s = (struct spool){ .form = form, .english = english, .columns = columns };
+	aside_init(&s->aside, dir);
 }
 
 void spool_deinit(struct spool *s)
 {
-	if (s->fd >= 0)
-		close(s->fd);
-	s->fd = -1;
+	aside_deinit(&s->aside);
 	buf_deinit(&s->header);
-	buf_deinit(&s->out);
 }
 
 /* Bytes that people typed into valid UTF-8 without NULs. Good text, the usual case, goes in one
@@ -136,44 +124,6 @@ void spool_header(struct spool *s, const struct text *cells, size_t n)
 	}
 }
 
-static int make_file(const char *dir)
-{
-	char name[4096];
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
-		return fd;
-	if (snprintf(name, sizeof name, "%s/.refused-XXXXXX", dir) >= (int)sizeof name)
-		return -1;
-	fd = mkostemp(name, O_CLOEXEC); /* 0600 */
-	if (fd >= 0)
-		(void)unlink(name);
-	return fd;
-}
-
-static void flush(struct spool *s)
-{
-	size_t done = 0;
-
-	if (s->out.failed && !s->err)
-		s->err = ERR_NOMEM;
-	if (s->fd < 0 && !s->err) {
-		s->fd = make_file(s->dir);
-		if (s->fd < 0)
-			s->err = errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO;
-	}
-	while (!s->err && done < s->out.n) {
-		ssize_t n = write(s->fd, s->out.p + done, s->out.n - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n < 0 && errno != EINTR)
-			s->err = errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? ERR_FULL
-										      : ERR_IO;
-	}
-	buf_reset(&s->out);
-}
-
 static const char *reason(const struct spool *s, const struct fault *f)
 {
 	return s->english ? f->def->en : f->def->zh;
@@ -196,23 +146,23 @@ static void put_joined(struct spool *s, const struct faults *faults, int which)
 		else
 			buf_str(&b, reason(s, f));
 	}
-	put_csv(&s->out, buf_as_text(&b));
+	put_csv(&s->aside.out, buf_as_text(&b));
 	buf_deinit(&b);
 }
 
 static void row_csv(struct spool *s, const struct spool_row *row)
 {
 	if (s->rows == 0)
-		buf_text(&s->out, buf_as_text(&s->header));
+		buf_text(&s->aside.out, buf_as_text(&s->header));
 	for (size_t i = 0; i < own_cells(s); i++) {
 		if (i < row->n_cells)
-			put_csv(&s->out, row->cells[i]);
-		buf_str(&s->out, ",");
+			put_csv(&s->aside.out, row->cells[i]);
+		buf_str(&s->aside.out, ",");
 	}
-	buf_printf(&s->out, "%llu,", (unsigned long long)row->line);
+	buf_printf(&s->aside.out, "%llu,", (unsigned long long)row->line);
 	for (int i = 0; i < 3; i++) {
 		put_joined(s, row->faults, i);
-		buf_str(&s->out, i < 2 ? "," : "\r\n");
+		buf_str(&s->aside.out, i < 2 ? "," : "\r\n");
 	}
 }
 
@@ -220,56 +170,47 @@ static void row_json(struct spool *s, const struct spool_row *row)
 {
 	const char *comma = "";
 
-	buf_str(&s->out, s->rows ? ",\n" : "{\"rows\":[\n");
-	buf_printf(&s->out, "{\"line\":%llu,\"faults\":[", (unsigned long long)row->line);
+	buf_str(&s->aside.out, s->rows ? ",\n" : "{\"rows\":[\n");
+	buf_printf(&s->aside.out, "{\"line\":%llu,\"faults\":[", (unsigned long long)row->line);
 	for (size_t i = 0; i < row->faults->n; i++) {
 		const struct fault *f = &row->faults->at[i];
 
-		buf_printf(&s->out, "%s{\"code\":\"%s\",\"field\":", i ? "," : "", f->def->code);
+		buf_printf(
+			&s->aside.out, "%s{\"code\":\"%s\",\"field\":", i ? "," : "", f->def->code);
 		if (f->field)
-			buf_printf(&s->out, "\"%s\"", f->field->name);
+			buf_printf(&s->aside.out, "\"%s\"", f->field->name);
 		else
-			buf_str(&s->out, "null");
-		buf_str(&s->out, ",\"reason\":");
-		put_json(&s->out, text_of(reason(s, f)));
-		buf_str(&s->out, "}");
+			buf_str(&s->aside.out, "null");
+		buf_str(&s->aside.out, ",\"reason\":");
+		put_json(&s->aside.out, text_of(reason(s, f)));
+		buf_str(&s->aside.out, "}");
 	}
-	buf_str(&s->out, "],\"row\":{");
+	buf_str(&s->aside.out, "],\"row\":{");
 	for (size_t i = 0; i < own_cells(s) && i < row->n_cells; i++) {
-		buf_printf(&s->out, "%s\"%s\":", comma, columns_name(s->columns, i));
-		put_json(&s->out, row->cells[i]);
+		buf_printf(&s->aside.out, "%s\"%s\":", comma, columns_name(s->columns, i));
+		put_json(&s->aside.out, row->cells[i]);
 		comma = ",";
 	}
-	buf_str(&s->out, "}}");
+	buf_str(&s->aside.out, "}}");
 }
 
 void spool_row(struct spool *s, const struct spool_row *row)
 {
-	if (s->err)
+	if (s->aside.err)
 		return;
 	if (s->form == SPOOL_CSV)
 		row_csv(s, row);
 	else
 		row_json(s, row);
 	s->rows++;
-	if (s->out.n >= SPOOL_PIECE || s->out.failed)
-		flush(s);
+	aside_settle(&s->aside);
 }
 
 int spool_finish(struct spool *s, const char *tail)
 {
-	int fd = -1;
-
-	if (s->rows == 0 || s->err)
+	if (s->rows == 0 || s->aside.err)
 		return -1;
 	if (s->form == SPOOL_JSON)
-		buf_printf(&s->out, "\n],%s}\n", tail);
-	flush(s);
-	if (!s->err && lseek(s->fd, 0, SEEK_SET) != 0)
-		s->err = ERR_IO;
-	if (!s->err) {
-		fd = s->fd;
-		s->fd = -1;
-	}
-	return fd;
+		buf_printf(&s->aside.out, "\n],%s}\n", tail);
+	return aside_finish(&s->aside);
 }

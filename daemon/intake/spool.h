@@ -4,6 +4,7 @@
 #ifndef COLLECTOR_SPOOL_H
 #define COLLECTOR_SPOOL_H
 
+#include "daemon/intake/aside.h"
 #include "daemon/intake/columns.h"
 #include "daemon/base/buf.h"
 
@@ -15,15 +16,12 @@ enum spool_form {
 };
 
 struct spool {
-	const char *dir; /* where the file is made, at the first row; borrowed */
 	enum spool_form form;
 	bool english; /* reasons; else Chinese */
 	const struct columns *columns;
-	struct buf header; /* CSV: the header line */
-	struct buf out;	   /* not yet written */
-	int fd;		   /* -1: no file yet */
+	struct buf header;  /* CSV: the header line */
+	struct aside aside; /* its error is the spool's */
 	uint64_t rows;
-	int err; /* sticky: ERR_FULL, ERR_IO, ERR_NOMEM */
 };
 
 /* No allocation. `columns` and `dir` are borrowed. */
@@ -42,7 +40,7 @@ struct spool_row {
 void spool_row(struct spool *s, const struct spool_row *row);
 
 /* Closes the list. JSON: `tail` is put behind the array, as members ("\"accepted\":1,…"). Returns
- * the file, at its beginning, for the caller to close; -1: nothing was refused, or s->err. */
+ * the file, at its beginning, for the caller to close; -1: nothing was refused, or s->aside.err. */
 int spool_finish(struct spool *s, const char *tail);
 
 #endif

@@ -66,24 +66,30 @@ static void find(struct store_txn *t, struct chunk *c)
 	}
 }
 
-/* Does the entry at `position` hold these bytes? */
-static bool same_body(struct store_txn *t, const struct chunk *c, uint64_t position,
-	struct text body, struct arena *scratch)
+/* The body of the entry at `position`; p is NULL when it cannot be read. */
+static struct text body_at(
+	struct store_txn *t, const struct chunk *c, uint64_t position, struct arena *scratch)
 {
-	uint32_t own = ledger_own(c->take->ledger);
 	struct text bytes;
 	struct entry_view e;
-	int err = ledger_get(t, own, position, &bytes);
+	int err = ledger_get(t, ledger_own(c->take->ledger), position, &bytes);
 
 	arena_reset(scratch);
 	if (!err)
 		err = entry_unpack(&e, bytes, scratch);
-	if (err) {
-		log_error("intake", "entry %llu of the own ledger cannot be read: %s",
-			(unsigned long long)position, err_words(err));
-		return false;
-	}
-	return text_eq(e.body, body);
+	if (!err)
+		return e.body;
+	log_error("intake", "entry %llu of the own ledger cannot be read: %s",
+		(unsigned long long)position, err_words(err));
+	return (struct text){ NULL, 0 };
+}
+
+static bool same_body(struct store_txn *t, const struct chunk *c, uint64_t position,
+	struct text body, struct arena *scratch)
+{
+	struct text stands = body_at(t, c, position, scratch);
+
+	return stands.p && text_eq(stands, body);
 }
 
 /* 1 and the judgement of 2. */
@@ -167,15 +173,28 @@ int chunk_take(struct store_txn *t, struct chunk *c)
 	return store_txn_err(t);
 }
 
-int chunk_look(struct store_txn *t, struct chunk *c, struct arena *scratch)
+/* What stood before an item that would be changed. */
+static void tell_changed(struct store_txn *t, const struct chunk *c, const struct item *item,
+	const struct look *look)
+{
+	look->changed(look->arg, item,
+		item->prior >= 0 ? c->items[item->prior].body
+				 : body_at(t, c, item->stood.position, look->scratch));
+}
+
+int chunk_look(struct store_txn *t, struct chunk *c, const struct look *look)
 {
 	if (c->retract)
-		return chunk_look_back(t, c);
+		return chunk_look_back(t, c, look);
 	c->counts = (struct counts){ .refused = c->refused };
 	find(t, c);
 	for (size_t i = 0; i < c->n_items; i++) {
-		judge(t, c, &c->items[i], scratch);
-		count(c, c->items[i].outcome);
+		struct item *item = &c->items[i];
+
+		judge(t, c, item, look->scratch);
+		count(c, item->outcome);
+		if (item->outcome == OUTCOME_CHANGED && look->changed)
+			tell_changed(t, c, item, look);
 	}
 	return store_txn_err(t);
 }

@@ -63,12 +63,21 @@ void chunk_seal(struct chunk *c);
 int chunk_take(struct store_txn *t, struct chunk *c);
 /* The same judgement on a snapshot, with nothing written: a dry run. Not for two threads at once on
  * one chunk. */
-int chunk_look(struct store_txn *t, struct chunk *c, struct arena *scratch);
+struct look {
+	struct arena *scratch;
+	/* An item that would be changed, and the body that stands (p is NULL: it cannot be read);
+	 * borrowed for the call. May be NULL. */
+	void (*changed)(void *arg, const struct item *item, struct text old);
+	/* An item that would be taken back. May be NULL. */
+	void (*retracted)(void *arg, const struct item *item);
+	void *arg;
+};
+int chunk_look(struct store_txn *t, struct chunk *c, const struct look *look);
 
 /* chunk_take() and chunk_look() of a chunk of retractions. What is retracted already stays as it
  * is. */
 int chunk_take_back(struct store_txn *t, struct chunk *c);
-int chunk_look_back(struct store_txn *t, struct chunk *c);
+int chunk_look_back(struct store_txn *t, struct chunk *c, const struct look *look);
 
 /* A record taken back. Job for store_write(); `err` words: ERR_NOTFOUND: nothing stands under the
  * key. */

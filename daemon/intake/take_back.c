@@ -42,17 +42,19 @@ int chunk_take_back(struct store_txn *t, struct chunk *c)
 	return store_txn_err(t);
 }
 
-int chunk_look_back(struct store_txn *t, struct chunk *c)
+int chunk_look_back(struct store_txn *t, struct chunk *c, const struct look *look)
 {
 	c->counts = (struct counts){ .refused = c->refused };
 	for (size_t i = 0; i < c->n_items; i++) {
-		const struct item *item = &c->items[c->sorted[i]];
-		bool twice = i > 0 && text_eq(c->items[c->sorted[i - 1]].key, item->key);
+		const struct item *item = &c->items[i];
 
-		if (twice || view_get(t, &c->take->view, item->key).retracted)
+		if (item->prior >= 0 || view_get(t, &c->take->view, item->key).retracted) {
 			c->counts.unchanged++;
-		else
-			c->counts.retracted++;
+			continue;
+		}
+		c->counts.retracted++;
+		if (look->retracted)
+			look->retracted(look->arg, item);
 	}
 	return store_txn_err(t);
 }

@@ -164,7 +164,19 @@ struct fed_result {
 	int err;
 	char words[512];
 	struct buf refused; /* the refused file */
+	struct buf report;
 };
+
+static inline void fed_file(int fd, struct buf *out)
+{
+	char piece[4096];
+	ssize_t n;
+
+	while (fd >= 0 && (n = read(fd, piece, sizeof piece)) > 0)
+		buf_put(out, piece, (size_t)n);
+	if (fd >= 0)
+		close(fd);
+}
 
 /* Imports a file as the upload does; `whole` false: the sender went away. */
 static inline struct fed_result feed_as(struct intake *in, const struct intake_request *q,
@@ -191,14 +203,8 @@ static inline struct fed_result feed_as(struct intake *in, const struct intake_r
 	out.bad_file = result->bad_file;
 	out.err = result->err;
 	(void)snprintf(out.words, sizeof out.words, "%s", result->words ? result->words : "");
-	if (result->refused >= 0) {
-		char piece[4096];
-		ssize_t n;
-
-		while ((n = read(result->refused, piece, sizeof piece)) > 0)
-			buf_put(&out.refused, piece, (size_t)n);
-		close(result->refused);
-	}
+	fed_file(result->refused, &out.refused);
+	fed_file(result->report, &out.report);
 	load_free(l);
 	return out;
 }

@@ -1,4 +1,6 @@
 /* The intake: what becomes of rows, and that counts are true whatever happens. */
+#include <jansson.h>
+
 #include "tests/unit/intake_fixture.h"
 
 static int setup(void **state)
@@ -177,6 +179,102 @@ static void dry_run_writes_nothing(void **state)
 	assert_int_equal(stored_counts(f).refused, 0);
 	buf_deinit(&r.refused);
 	buf_deinit(&b);
+}
+
+static json_t *report_of(struct fixture *f, struct intake_request *q, struct text file)
+{
+	struct fed_result r;
+	json_t *j;
+
+	q->dry_run = true;
+	q->report = REPORT_JSON;
+	r = feed(f->intake, q, file, true);
+	j = json_loads(r.report.p, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(j);
+	assert_null(r.refused.p);
+	buf_deinit(&r.report);
+	return j;
+}
+
+static void expect_row(json_t *j, size_t i, int line, const char *outcome, const char *field,
+	const char *old, const char *new)
+{
+	const struct {
+		const char *name, *value;
+	} cells[] = { { "outcome", outcome }, { "field", field }, { "old", old }, { "new", new } };
+	json_t *row = json_array_get(j, i);
+
+	assert_int_equal(json_integer_value(json_object_get(row, "line")), line);
+	for (int k = 0; k < 4; k++) {
+		const char *v = json_string_value(json_object_get(row, cells[k].name));
+
+		assert_string_equal(v ? v : "", cells[k].value);
+	}
+}
+
+static void expect_pid_change(json_t *j)
+{
+	const char *field, *old, *new;
+
+	assert_int_equal(json_unpack(json_array_get(j, 0), "{s:s,s:s,s:s}", "field", &field, "old",
+				 &old, "new", &new),
+		0);
+	assert_string_equal(field, "pid");
+	assert_int_equal(strlen(old), 32);
+	assert_string_not_equal(old, new);
+}
+
+/* Field by field, in the order of the file, without a personal value. */
+static void dry_run_tells_what_would_change(void **state)
+{
+	struct fixture *f = *state;
+	struct intake_request q = training();
+	struct buf b = { 0 };
+	char number[19];
+	json_t *j;
+
+	buf_str(&b, HEAD);
+	for (unsigned i = 0; i < 3; i++)
+		put_row(&b, i, i, 1);
+	expect_counts(f->intake, buf_as_text(&b), 3, 0, 0, 0);
+	made_up(number, 9);
+	buf_reset(&b);
+	buf_str(&b, HEAD);
+	put_row(&b, 0, 0, 1); /* unchanged */
+	put_row(&b, 1, 1, 2);
+	buf_str(&b, "T9,\n");
+	buf_printf(&b,
+		"T2,C1,甲2,111,%s,,upgrade,individual,91310101MA1T000136,employed,,2019-04-01,1,"
+		"completed\n",
+		number);
+	put_row(&b, 1, 1, 3); /* the row before it in this file stands by then */
+	j = report_of(f, &q, buf_as_text(&b));
+	expect_row(j, 0, 3, "changed", "hours_online", "1.0", "2.0");
+	expect_row(j, 1, 4, "refused", "", "", "");
+	expect_row(j, 2, 5, "refused", "enrolled_on", "", "");
+	expect_row(j, 3, 6, "changed", "hours_online", "2.0", "3.0");
+	assert_int_equal(json_array_size(j), 4);
+	json_decref(j);
+	buf_reset(&b);
+	buf_printf(&b,
+		HEAD "T2,C1,乙,111,%s,,upgrade,individual,91310101MA1T000136,employed,2019-03-01,"
+		     "2019-04-01,1,completed\n",
+		number);
+	j = report_of(f, &q, buf_as_text(&b));
+	expect_pid_change(j);
+	json_decref(j);
+	made_up(number, 2);
+	buf_reset(&b);
+	buf_printf(&b,
+		HEAD "T2,C1,乙,111,%s,,upgrade,individual,91310101MA1T000136,employed,2019-03-01,"
+		     "2019-04-01,1,completed\n",
+		number);
+	j = report_of(f, &q, buf_as_text(&b));
+	expect_row(j, 0, 2, "changed", "name", "***", "***");
+	assert_int_equal(json_array_size(j), 1);
+	json_decref(j);
+	buf_deinit(&b);
+	assert_int_equal(ledger_length(f), 4);
 }
 
 /* Nothing of a file is taken in before its end. */
@@ -377,6 +475,7 @@ int main(void)
 		TEST(warnings_pass),
 		TEST(counters_survive),
 		TEST(dry_run_writes_nothing),
+		TEST(dry_run_tells_what_would_change),
 		TEST(sender_goes_away),
 		TEST(told_to_stop),
 		TEST(random_history),

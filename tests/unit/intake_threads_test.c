@@ -171,7 +171,7 @@ static void gives_up_when_told(void **state)
 	q.give_up = at_once;
 	assert_int_equal(intake_begin(&none, f->intake, &q), ERR_CLOSED);
 	for (int i = 0; i < INTAKE_RUNS_MAX; i++) {
-		intake_finish(runs[i], false, &r);
+		intake_finish(runs[i], &r);
 		intake_free(runs[i]);
 	}
 	fixture_remove(f);
