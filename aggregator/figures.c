@@ -1,9 +1,10 @@
 /* Figures: what the fold keeps, added up.
  *
  * Events and sums stand in months and in rows without totals: the months of the period are walked
- * and each cell is added to every total over it. Distinct counts are read as they stand: in the
- * cells of the period, or as steps from January on when cumulative. All cells of an area and a
- * year's months lie side by side, so that it is one walk (two, when the period is no month). */
+ * and each cell is added to every union and total over it. Distinct counts are read as they stand:
+ * in the cells of the period, or as steps from January on when cumulative. All cells of an area and
+ * a year's months lie side by side, so that it is one walk (two, when the period is no month).
+ * Stocks are the sums of their steps up to the point: one more walk, from the first step on. */
 #include "aggregator/figures.h"
 
 #include <stdio.h>
@@ -11,7 +12,14 @@
 
 #include "aggregator/fold/fold.h"
 
-enum { TAKE_EVENTS = 1, TAKE_DISTINCT = 2, TAKE_STEPS = 4 };
+/* What a walk takes out of a cell. */
+enum {
+	TAKE_EVENTS = 1,   /* what is added up over months and rows */
+	TAKE_DISTINCT = 2, /* what stands in the cells of the period */
+	TAKE_STEPS = 4,	   /* cumulative distinct counts */
+	TAKE_MOVES = 8,	   /* moves of records: of the period, added up over rows */
+	TAKE_STOCKS = 16,
+};
 
 static size_t row_number(const struct form *f, const uint16_t rows[FORM_DIMS_MAX])
 {
@@ -45,21 +53,49 @@ static bool rows_fit(const struct form *f, const struct cell_key *k)
 	return true;
 }
 
-/* Adds the events of a cell to its row and to every total over it. */
-static void events_add(struct figures *f, const struct cell_key *k, const int64_t *slots)
+static bool is_point(const struct measure *mm)
+{
+	return mm->time == TIME_END || mm->time == TIME_START || mm->time == TIME_ANY;
+}
+
+/* Which measures have their numbers in rows without totals. */
+static bool is_additive(const struct measure *mm)
+{
+	return mm->kind == MEASURE_EVENTS || mm->kind == MEASURE_SUM;
+}
+
+/* Does a walk that takes `take` take this measure? */
+static bool takes(const struct measure *mm, unsigned take)
+{
+	if (is_point(mm))
+		return take & TAKE_STOCKS;
+	if (mm->kind == MEASURE_DISTINCT)
+		return take & TAKE_DISTINCT;
+	return is_additive(mm) && take & (mm->time == TIME_IN ? TAKE_EVENTS : TAKE_MOVES);
+}
+
+/* Adds the numbers in `slots` of the measures in `bits` to the row and, what is additive, to every
+ * union and total over it. */
+static void numbers_add(
+	struct figures *f, const struct cell_key *k, const int64_t *slots, uint64_t bits)
 {
 	const struct form *form = f->form;
+	int64_t *to = f->values + row_number(form, k->rows) * form->n_measures;
+	uint16_t up[FORM_DIMS_MAX] = { 0 };
+	uint64_t additive = 0;
 
-	for (unsigned totals = 0; totals < 1u << form->n_dims; totals++) {
-		uint16_t rows[FORM_DIMS_MAX];
-		int64_t *to;
-
-		for (size_t i = 0; i < form->n_dims; i++)
-			rows[i] = totals & 1u << i ? ROW_TOTAL : k->rows[i];
-		to = f->values + row_number(form, rows) * form->n_measures;
-		for (size_t i = 0; i < form->n_measures; i++)
-			if (form->measures[i].kind != MEASURE_DISTINCT)
-				to[i] += slots[i];
+	for (size_t i = 0; i < form->n_measures; i++) {
+		if (!(bits & 1ull << i) || !slots[i])
+			continue;
+		if (is_additive(&form->measures[i]))
+			additive |= 1ull << i;
+		else
+			to[i] += slots[i];
+	}
+	for (size_t n = 0; additive && form_up_next(form, k->rows, &n, up);) {
+		to = f->values + row_number(form, up) * form->n_measures;
+		for (uint64_t rest = additive; rest; rest &= rest - 1)
+			to[__builtin_ctzll(rest)] += slots[__builtin_ctzll(rest)];
 	}
 }
 
@@ -68,24 +104,50 @@ static void cell_add(
 {
 	const struct form *form = f->form;
 	int64_t *to = f->values + row_number(form, k->rows) * form->n_measures;
+	uint64_t bits = 0;
 
-	if (take & TAKE_EVENTS)
-		events_add(f, k, slots);
 	for (size_t i = 0; i < form->n_measures; i++) {
-		if (form->measures[i].kind != MEASURE_DISTINCT)
-			continue;
-		if (take & TAKE_DISTINCT)
-			to[i] += slots[i];
-		if (take & TAKE_STEPS)
+		const struct measure *mm = &form->measures[i];
+
+		if (takes(mm, take))
+			bits |= 1ull << i;
+		if (take & TAKE_STEPS && mm->kind == MEASURE_DISTINCT && !is_point(mm))
 			to[i] += slots[form->n_measures + i];
 	}
+	numbers_add(f, k, slots, bits);
+}
+
+/* Adds steps that lie before the point that each measure asks for. */
+static void steps_add(struct figures *f, const struct cell_key *k, const int64_t *slots)
+{
+	const struct form *form = f->form;
+	struct period p;
+	uint64_t bits = 0;
+
+	if (!period_of_code(&p, k->period))
+		return;
+	for (size_t i = 0; i < form->n_measures; i++) {
+		const struct measure *mm = &form->measures[i];
+		bool any = mm->time == TIME_ANY, in;
+
+		if (!is_point(mm) || p.kind != (any ? f->period.kind : form->points))
+			continue;
+		in = mm->time == TIME_START
+			     ? period_last_month(&p) < period_first_month(&f->period)
+			     : period_last_month(&p) <= period_last_month(&f->period);
+		if (in)
+			bits |= 1ull << i;
+	}
+	numbers_add(f, k, slots, bits);
 }
 
 /* Walks the cells of periods first … last (as stored) of the area. */
 static int walk(
 	struct figures *f, struct store_txn *t, uint16_t first, uint16_t last, unsigned take)
 {
-	struct cell_key from = { .form = f->form->index, .area = f->area, .period = first };
+	struct cell_key from = { .form = f->form->index | (take == TAKE_STOCKS ? CELL_STEPS : 0),
+		.area = f->area,
+		.period = first };
 	struct store_cursor *c = store_cursor_open(t, VIEW_CELL);
 	uint8_t bytes[CELL_KEY_MAX];
 	struct text key, value;
@@ -108,7 +170,10 @@ static int walk(
 		}
 		if (k.period > last)
 			break;
-		cell_add(f, &k, slots, take);
+		if (take == TAKE_STOCKS)
+			steps_add(f, &k, slots);
+		else
+			cell_add(f, &k, slots, take);
 	}
 	store_cursor_close(c);
 	return store_txn_err(t);
@@ -121,10 +186,33 @@ static uint16_t month_code(int month)
 	return period_code(&p);
 }
 
-int figures_open(struct figures *f, struct store_txn *views)
+/* Reads what the form keeps of the period. */
+static int cells_read(struct figures *f, struct store_txn *views)
 {
+	const struct form *form = f->form;
 	int first = period_first_month(&f->period), last = period_last_month(&f->period), err;
 	uint16_t code = period_code(&f->period);
+	bool points = false;
+
+	for (size_t i = 0; i < form->n_measures; i++)
+		points = points || is_point(&form->measures[i]);
+	if (f->cumulative)
+		err = walk(
+			f, views, month_code(f->period.year * 12), code, TAKE_EVENTS | TAKE_STEPS);
+	else if (f->period.kind == PERIOD_MONTH)
+		err = walk(f, views, code, code, TAKE_EVENTS | TAKE_DISTINCT | TAKE_MOVES);
+	else
+		err = walk(f, views, code, code, TAKE_DISTINCT | TAKE_MOVES);
+	if (!err && f->period.kind != PERIOD_MONTH)
+		err = walk(f, views, month_code(first), month_code(last), TAKE_EVENTS);
+	if (!err && points)
+		err = walk(f, views, 0, month_code(f->period.year * 12 + 11), TAKE_STOCKS);
+	return err;
+}
+
+int figures_open(struct figures *f, struct store_txn *views)
+{
+	int err;
 
 	f->values = NULL;
 	if (!(f->form->periods & 1u << f->period.kind) ||
@@ -134,15 +222,7 @@ int figures_open(struct figures *f, struct store_txn *views)
 	f->values = calloc(f->n_rows * f->form->n_measures, sizeof(*f->values));
 	if (!f->values)
 		return ERR_NOMEM;
-	if (f->cumulative)
-		err = walk(
-			f, views, month_code(f->period.year * 12), code, TAKE_EVENTS | TAKE_STEPS);
-	else if (f->period.kind == PERIOD_MONTH)
-		err = walk(f, views, code, code, TAKE_EVENTS | TAKE_DISTINCT);
-	else
-		err = walk(f, views, code, code, TAKE_DISTINCT);
-	if (!err && f->period.kind != PERIOD_MONTH)
-		err = walk(f, views, month_code(first), month_code(last), TAKE_EVENTS);
+	err = cells_read(f, views);
 	if (err)
 		figures_close(f);
 	return err;

@@ -100,9 +100,8 @@ static bool grow(struct cells *c)
 	return true;
 }
 
-int64_t *cells_at(struct cells *c, const struct form *f, uint16_t period, uint64_t place)
+static int64_t *numbers_at(struct cells *c, const struct form *f, uint32_t when, uint64_t place)
 {
-	uint32_t when = f->index << 16 | period;
 	struct slot *s;
 
 	if (c->failed)
@@ -126,6 +125,21 @@ int64_t *cells_at(struct cells *c, const struct form *f, uint16_t period, uint64
 	}
 	c->n++;
 	return s->numbers;
+}
+
+int64_t *cells_at(struct cells *c, const struct form *f, uint16_t period, uint64_t place)
+{
+	return numbers_at(c, f, f->index << 16 | period, place);
+}
+
+int64_t *cells_steps_at(struct cells *c, const struct form *f, uint16_t period, uint64_t place)
+{
+	return numbers_at(c, f, (f->index | CELL_STEPS) << 16 | period, place);
+}
+
+static const struct form *slot_form(const struct cells *c, const struct slot *s)
+{
+	return c->forms->forms[s->when >> 16 & ~CELL_STEPS];
 }
 
 /* ---- as stored ---- */
@@ -234,10 +248,10 @@ static int by_key(const void *a, const void *b)
 
 static void slot_write(const struct cells *c, const struct slot *s, struct store_txn *t, int table)
 {
-	const struct form *f = c->forms->forms[s->when >> 16];
-	struct cell_key k = {
-		.form = f->index, .area = (uint32_t)(s->place >> 44), .period = (uint16_t)s->when
-	};
+	const struct form *f = slot_form(c, s);
+	struct cell_key k = { .form = s->when >> 16,
+		.area = (uint32_t)(s->place >> 44),
+		.period = (uint16_t)s->when };
 	uint8_t key[CELL_KEY_MAX], value[CELL_VALUE_MAX];
 	struct text kt = { (const char *)key, 0 }, old;
 	size_t n = 2 * f->n_measures;
@@ -268,8 +282,7 @@ void cells_write(struct cells *c, struct store_txn *t, int table)
 	for (size_t i = 0; i < c->room; i++) {
 		struct slot *s = &c->table[i];
 
-		if (s->life == c->life &&
-			changed(s->numbers, 2 * c->forms->forms[s->when >> 16]->n_measures))
+		if (s->life == c->life && changed(s->numbers, 2 * slot_form(c, s)->n_measures))
 			order[n++] = s;
 	}
 	qsort(order, n, sizeof(struct slot *), by_key);

@@ -7,14 +7,14 @@
  *
  * What is kept: events and sums stand in months, in rows without totals, by area (the district's
  * and the city's): all else is added up when asked. Distinct counts cannot be added up: they stand
- * in every period and every row, totals included. */
+ * in every period and every row, totals included. Stocks are kept as steps: what a point has more
+ * than the one before it; a number that stands still costs nothing. The steps stand in cells of
+ * their own (CELL_STEPS). */
 #ifndef AGGREGATOR_CELLS_H
 #define AGGREGATOR_CELLS_H
 
 #include "aggregator/survey/form.h"
 #include "daemon/store/store.h"
-
-#define ROW_TOTAL 0x7ff /* in a place: _T */
 
 /* area (20 bits) and four rows (11 bits each); rows that a form does not have are 0. */
 static inline uint64_t place_of(uint32_t area, const uint16_t rows[FORM_DIMS_MAX])
@@ -32,13 +32,17 @@ void cells_reset(struct cells *c);
 /* The slots of a cell's change, zeros at first: add to them. NULL without memory (sticky:
  * cells_write fails then). Stays valid until cells_reset(). */
 int64_t *cells_at(struct cells *c, const struct form *f, uint16_t period, uint64_t place);
+/* The same for steps. */
+int64_t *cells_steps_at(struct cells *c, const struct form *f, uint16_t period, uint64_t place);
 /* Adds every change to the table, in the order of its keys; a cell that is all zeros is deleted.
  * Sticky errors in t. */
 void cells_write(struct cells *c, struct store_txn *t, int table);
 
 /* ---- as stored ---- */
 
-/* Key: form (1) area (4) period (2) row (2) of each dim; a total is 0xffff. Numbers big-endian. */
+/* Key: form (1) area (4) period (2) row (2) of each dim; a total is 0xffff. Numbers big-endian. Of
+ * steps the form has the bit CELL_STEPS. */
+#define CELL_STEPS 0x40u
 #define CELL_KEY_MAX (7 + 2 * FORM_DIMS_MAX)
 struct cell_key {
 	unsigned form;

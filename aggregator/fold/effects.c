@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-#include "daemon/base/buf.h"
-
 #define ENTITY_TEXT_MAX 1024
 
 struct effects {
@@ -20,6 +18,7 @@ struct effects {
 	struct fact_changes *changes;
 	struct person_facts person;
 	bool person_fact; /* one was made */
+	unsigned lacks;	  /* EFFECT_… */
 };
 
 void fact_changes_deinit(struct fact_changes *c)
@@ -96,26 +95,23 @@ static bool entity_key(const struct effects *e, unsigned number, uint8_t out[ENT
 	return true;
 }
 
-static void fact_add(
-	struct effects *e, const struct source *s, int from, const uint16_t rows[FORM_DIMS_MAX])
+/* A fact as it is stored, but for its ref. */
+static void fact_add(struct effects *e, const struct source *s, int from, int till,
+	const uint16_t rows[FORM_DIMS_MAX])
 {
-	unsigned entity = s ? s->entity : 0;
-	struct value until = { 0 };
 	struct fact_change c = { .weight = e->where->weight };
 	struct fact_change *kept;
 	uint64_t position = e->where->position;
 
-	if (!entity_key(e, entity, c.entity))
+	if (!entity_key(e, s ? s->entity : 0, c.entity))
 		return;
-	if (s && s->until)
-		until = record_value(e->record, s->until);
 	put_u16(c.fact, s ? s->number : 0);
 	put_u32(c.fact + 2, e->where->origin);
 	put_u16(c.fact + 6, (unsigned)from);
-	put_u16(c.fact + 8, until.present ? (unsigned)month_of_date(until.number) : 0);
+	put_u16(c.fact + 8, (unsigned)till);
 	for (size_t i = 0; i < FORM_DIMS_MAX; i++)
 		put_u16(c.fact + 10 + 2 * i, rows[i]);
-	if (entity == 0) {
+	if (c.entity[0] == 0) {
 		put_u16(c.fact + 18, (unsigned)(position >> 32 & 0xffff));
 		put_u32(c.fact + 20, (uint32_t)position);
 		e->person_fact = true;
@@ -125,25 +121,92 @@ static void fact_add(
 		*kept = c;
 }
 
-/* Month of a record's date; 0 when it has none. */
-static int month_of(const struct effects *e, const struct field *date)
+/* A record's date; 0 when it has none. */
+static int64_t day_of(const struct effects *e, const struct field *date)
 {
-	struct value v = record_value(e->record, date);
+	struct value v = { 0 };
 
-	return v.present ? month_of_date(v.number) : 0;
+	if (date)
+		v = record_value(e->record, date);
+	return v.present ? v.number : 0;
 }
 
-/* Facts that have no rows: what `with` asks for. */
+static int month_of(const struct effects *e, const struct field *date)
+{
+	return month_of_date(day_of(e, date));
+}
+
+/* ---- stocks ---- */
+
+/* The first month at whose end a record is in stock is `from`; the first one at whose end it is no
+ * more comes back: 0 never. With `any`: in which it is, at some time. */
+static int month_out(const struct effects *e, const struct measure_stock *s, bool any)
+{
+	int64_t until = day_of(e, s->until), through = day_of(e, s->through);
+	int out = 0, month;
+
+	if (until) {
+		/* on the first of a month it was still there in the month before only */
+		out = month_of_date(until) + (any && until % 100 > 1);
+	}
+	if (through) {
+		month = month_of_date(through) + (any || date_is_month_end(through));
+		out = out && out < month ? out : month;
+	}
+	return out;
+}
+
+/* Was it there on any day at all? */
+static bool stock_empty(const struct effects *e, const struct measure_stock *s, int64_t from)
+{
+	int64_t until = day_of(e, s->until), through = day_of(e, s->through);
+
+	return (until && until <= from) || (through && through < from);
+}
+
+static void stock_fact(
+	struct effects *e, const struct source *s, const uint16_t rows[FORM_DIMS_MAX])
+{
+	int from = month_of(e, s->date), till = month_out(e, &s->stock, s->any);
+	uint16_t kept[FORM_DIMS_MAX];
+
+	if (!from || stock_empty(e, &s->stock, day_of(e, s->date)) || (till && till <= from))
+		return;
+	memcpy(kept, rows, sizeof(kept));
+	if (s->whose) {
+		kept[FORM_DIMS_MAX - 1] =
+			(uint16_t)((unsigned)e->person.sex << 14 | (e->person.birth_year & 0x3fff));
+		if (s->n_ages && e->person.pid && !e->person.birth_year)
+			e->lacks |= EFFECT_NO_BIRTH;
+	}
+	fact_add(e, s, from, till, kept);
+}
+
+static void newest_fact(struct effects *e, const struct source *s)
+{
+	int64_t day = day_of(e, s->date);
+	uint16_t rows[FORM_DIMS_MAX] = { 0 };
+
+	if (!month_of_date(day))
+		return;
+	for (size_t i = 0; i < s->n_asks; i++)
+		if (expr_holds(s->asks[i], e->record, e->where->origin))
+			rows[i / 16] |= (uint16_t)(1u << i % 16);
+	fact_add(e, s, month_of_date(day), (int)(day % 100), rows);
+}
+
+/* Facts that have no rows: what `with`, `newest` and `area` ask for. */
 static void facts_without_rows(struct effects *e)
 {
 	static const uint16_t rows[FORM_DIMS_MAX];
 
 	for (const struct source *s = e->forms->reg_sources[form_register_index(e->record->reg)]; s;
 		s = s->next) {
-		int month = s->measure < 0 ? month_of(e, s->date) : 0;
-
-		if (month && (!s->where || expr_holds(s->where, e->record, e->where->origin)))
-			fact_add(e, s, month, rows);
+		if (s->kind == SOURCE_NEWEST)
+			newest_fact(e, s);
+		else if (s->kind == SOURCE_WITH && month_of(e, s->date) &&
+			 (!s->where || expr_holds(s->where, e->record, e->where->origin)))
+			fact_add(e, s, month_of(e, s->date), month_of(e, s->until), rows);
 	}
 }
 
@@ -158,8 +221,8 @@ static int dim_row(const struct effects *e, const struct form_dim *d, const stru
 			return x->row;
 	v = record_value(e->record, f);
 	if (!v.present)
-		return d->none ? (int)d->n - 1 : -1;
-	for (size_t i = 0; i < d->n; i++)
+		return d->none ? (int)d->n_codes - 1 : -1;
+	for (size_t i = 0; i < d->n_codes; i++)
 		if (text_is(v.text, d->rows[i].code))
 			return (int)i;
 	return -1;
@@ -180,20 +243,33 @@ static bool plan_rows(
 	return true;
 }
 
+/* Where a number of a stock goes. */
+struct stock_at {
+	enum period_kind kind;
+	int month;
+	bool step;
+	int64_t number;
+};
+
 /* The two cells that an event of a month adds to: the district's and the city's. */
 struct event_cells {
 	int month;
 	int64_t *district, *city;
 };
 
+/* What one record counts for: 1, or what is summed. */
+static int64_t event_number(const struct effects *e, const struct measure *mm)
+{
+	int64_t v = e->where->weight;
+
+	return mm->kind == MEASURE_SUM ? v * record_value(e->record, mm->sum).number : v;
+}
+
 static void event_add(struct effects *e, const struct form_plan *p,
 	const uint16_t rows[FORM_DIMS_MAX], struct event_cells *at, size_t slot)
 {
-	const struct measure *mm = &p->form->measures[slot];
-	int64_t v = e->where->weight;
+	int64_t v = event_number(e, &p->form->measures[slot]);
 
-	if (mm->kind == MEASURE_SUM)
-		v *= record_value(e->record, mm->sum).number;
 	if (v == 0)
 		return;
 	if (!at->district) {
@@ -211,8 +287,79 @@ static void event_add(struct effects *e, const struct form_plan *p,
 		at->city[slot] += v;
 }
 
-/* All measures of a form; false: counted, but in no row. */
-static bool plan_run(struct effects *e, const struct form_plan *p)
+/* Adds to a cell of the period of a kind that a month lies in, or to its step. */
+static void stock_add(struct effects *e, const struct form_plan *p,
+	const uint16_t rows[FORM_DIMS_MAX], size_t slot, const struct stock_at *at)
+{
+	struct period period = period_around(at->kind, at->month);
+	uint32_t areas[2] = { e->where->origin, e->where->city };
+
+	for (size_t a = 0; a < (areas[0] == areas[1] ? 1 : 2); a++) {
+		int64_t *numbers = (at->step ? cells_steps_at : cells_at)(
+			e->cells, p->form, period_code(&period), place_of(areas[a], rows));
+
+		if (numbers)
+			numbers[slot] += at->number;
+	}
+}
+
+/* A record that stands in stock for a while: its steps, or its moves. */
+static void stock_event(struct effects *e, const struct form_plan *p,
+	const uint16_t rows[FORM_DIMS_MAX], size_t slot)
+{
+	const struct measure *mm = &p->form->measures[slot];
+	int from = month_of(e, mm->date), out = month_out(e, &mm->stock, false);
+	struct stock_at at = { .number = event_number(e, mm) };
+
+	if (stock_empty(e, &mm->stock, day_of(e, mm->date)) || (out && out < from))
+		out = from;
+	if (mm->time == TIME_END || mm->time == TIME_START) {
+		at.kind = p->form->points;
+		at.step = true;
+		at.month = from;
+		stock_add(e, p, rows, slot, &at);
+		at.month = out;
+		at.number = -at.number;
+		if (out)
+			stock_add(e, p, rows, slot, &at);
+		return;
+	}
+	for (at.kind = 0; at.kind < PERIOD_KINDS; at.kind++) {
+		struct period a = period_around(at.kind, from),
+			      b = period_around(at.kind, out ? out : from);
+		bool passed = out && period_code(&a) == period_code(&b);
+
+		if (!(p->form->periods & 1u << at.kind))
+			continue;
+		at.month = mm->time == TIME_ENTERED ? from : out;
+		if (at.month && (!passed || mm->time == TIME_GONE))
+			stock_add(e, p, rows, slot, &at);
+	}
+}
+
+static void measure_run(struct effects *e, const struct form_plan *p,
+	const uint16_t rows[FORM_DIMS_MAX], struct event_cells *at, size_t i)
+{
+	const struct measure *mm = &p->form->measures[i];
+	const struct source *s = e->forms->sources[mm->source];
+	int month = month_of(e, mm->date);
+
+	if (mm->kind == MEASURE_DISTINCT) {
+		if (s->measure == (int)i && s->kind == SOURCE_STOCK)
+			stock_fact(e, s, rows);
+		else if (s->measure == (int)i)
+			fact_add(e, s, month, 0, rows);
+	} else if (mm->time != TIME_IN) {
+		stock_event(e, p, rows, i);
+	} else {
+		if (at->month != month)
+			*at = (struct event_cells){ .month = month };
+		event_add(e, p, rows, at, i);
+	}
+}
+
+/* All measures of a form. */
+static void plan_run(struct effects *e, const struct form_plan *p)
 {
 	const struct form *f = p->form;
 	struct event_cells at = { 0 };
@@ -222,46 +369,35 @@ static bool plan_run(struct effects *e, const struct form_plan *p)
 
 	for (size_t i = 0; i < f->n_measures; i++) {
 		const struct measure *mm = &f->measures[i];
-		int month;
 
 		holds[i] = mm->reg == p->reg && (mm->of < 0 || holds[mm->of]) &&
 			   (!mm->where || expr_holds(mm->where, e->record, e->where->origin));
-		month = holds[i] ? month_of(e, mm->date) : 0;
-		if (!month)
+		if (!holds[i] || !month_of(e, mm->date))
 			continue;
 		if (has_rows < 0)
 			has_rows = plan_rows(e, p, rows);
-		if (!has_rows)
-			return false;
-		if (mm->kind == MEASURE_DISTINCT) {
-			const struct source *s = e->forms->sources[mm->source];
-
-			if (s->measure == (int)i)
-				fact_add(e, s, month, rows);
-			continue;
+		if (!has_rows) {
+			e->lacks |= EFFECT_NO_ROW;
+			return;
 		}
-		if (at.month != month)
-			at = (struct event_cells){ .month = month };
-		event_add(e, p, rows, &at, i);
+		measure_run(e, p, rows, &at, i);
 	}
-	return true;
 }
 
-bool record_effects(const struct forms *fs, const struct record *r,
+unsigned record_effects(const struct forms *fs, const struct record *r,
 	const struct record_place *where, struct cells *cells, struct fact_changes *changes)
 {
 	struct effects e = {
 		.forms = fs, .record = r, .where = where, .cells = cells, .changes = changes
 	};
 	static const uint16_t no_rows[FORM_DIMS_MAX];
-	bool all = true;
 
 	if (r->reg->n_persons)
 		e.person = record_person(r, 0);
 	for (const struct form_plan *p = fs->plans[form_register_index(r->reg)]; p; p = p->next)
-		all = plan_run(&e, p) && all;
+		plan_run(&e, p);
 	facts_without_rows(&e);
 	if (e.person.pid && !e.person_fact)
-		fact_add(&e, NULL, 0, no_rows);
-	return all;
+		fact_add(&e, NULL, 0, 0, no_rows);
+	return e.lacks;
 }

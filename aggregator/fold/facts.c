@@ -11,37 +11,14 @@
 
 #include <stdlib.h>
 
-#include "daemon/base/buf.h"
-
 #define QUARTERS 12 /* first bit of each */
 #define HALVES 16
 #define YEAR 18
 #define UP_TO 19
 
-static unsigned get_u16(const uint8_t *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
-
-static unsigned fact_source(const uint8_t *fact)
-{
-	return get_u16(fact);
-}
-static uint32_t fact_origin(const uint8_t *fact)
-{
-	return get_u32(fact + 2);
-}
-static int fact_from(const uint8_t *fact)
-{
-	return (int)get_u16(fact + 6);
-}
-static int fact_till(const uint8_t *fact)
-{
-	return (int)get_u16(fact + 8);
-}
 static uint64_t fact_ref(const uint8_t *fact)
 {
-	return (uint64_t)get_u16(fact + 18) << 32 | get_u32(fact + 20);
+	return (uint64_t)fact_u16(fact + 18) << 32 | get_u32(fact + 20);
 }
 
 /* ---- the list of an entity ---- */
@@ -81,6 +58,28 @@ size_t facts_apply(struct fact_list old, const struct fact_change *changes, size
 		n_out++;
 	}
 	return n_out;
+}
+
+struct fact_list facts_of_source(struct fact_list l, unsigned source)
+{
+	size_t first = 0, end = l.n;
+
+	while (first < end) {
+		size_t mid = (first + end) / 2;
+
+		if (fact_source(l.at[mid]) < source)
+			first = mid + 1;
+		else
+			end = mid;
+	}
+	for (end = first; end < l.n && fact_source(l.at[end]) == source; end++)
+		;
+	return (struct fact_list){ l.at + first, end - first };
+}
+
+bool facts_same(struct fact_list a, struct fact_list b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.at, b.at, a.n * FACT_BYTES) == 0);
 }
 
 /* ---- bits ---- */
@@ -175,29 +174,6 @@ struct run {
 	struct entity_scratch *scratch;
 };
 
-/* The facts of a source: they stand together. */
-static struct fact_list of_source(struct fact_list l, unsigned source)
-{
-	size_t first = 0, end = l.n;
-
-	while (first < end) {
-		size_t mid = (first + end) / 2;
-
-		if (fact_source(l.at[mid]) < source)
-			first = mid + 1;
-		else
-			end = mid;
-	}
-	for (end = first; end < l.n && fact_source(l.at[end]) == source; end++)
-		;
-	return (struct fact_list){ l.at + first, end - first };
-}
-
-static bool lists_same(struct fact_list a, struct fact_list b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.at, b.at, a.n * FACT_BYTES) == 0);
-}
-
 static bool combo_add(
 	struct entity_scratch *s, uint64_t place, unsigned old_months, unsigned new_months)
 {
@@ -214,23 +190,21 @@ static bool combo_add(
 	return true;
 }
 
-/* Every place that a fact counts in: its district and the city, each row or the total over it. */
+/* Every place that a fact counts in: its district and the city, each row, the unions and the total
+ * over it. */
 static bool combos_of_fact(struct run *r, const uint8_t *fact, bool old, unsigned month)
 {
-	size_t n_dims = r->source->form->n_dims;
+	const struct form *f = r->source->form;
 	uint32_t areas[2] = { fact_origin(fact), r->city };
+	uint16_t rows[FORM_DIMS_MAX], up[FORM_DIMS_MAX] = { 0 };
 
-	for (size_t a = 0; a < (areas[0] == areas[1] ? 1 : 2); a++) {
-		for (unsigned totals = 0; totals < 1u << n_dims; totals++) {
-			uint16_t rows[FORM_DIMS_MAX] = { 0 };
-
-			for (size_t i = 0; i < n_dims; i++)
-				rows[i] = totals & 1u << i ? ROW_TOTAL
-							   : (uint16_t)get_u16(fact + 10 + 2 * i);
-			if (!combo_add(r->scratch, place_of(areas[a], rows), old ? 1u << month : 0,
+	for (size_t i = 0; i < FORM_DIMS_MAX; i++)
+		rows[i] = fact_row(fact, i);
+	for (size_t k = 0; form_up_next(f, rows, &k, up);) {
+		for (size_t a = 0; a < (areas[0] == areas[1] ? 1 : 2); a++)
+			if (!combo_add(r->scratch, place_of(areas[a], up), old ? 1u << month : 0,
 				    old ? 0 : 1u << month))
 				return false;
-		}
 	}
 	return true;
 }
@@ -328,8 +302,8 @@ static bool year_run(struct run *r, int year)
 			continue;
 		with[i][0] = with[i][1] = shown;
 		if (mm->with) {
-			with[i][0] &= bits_with(of_source(r->all_old, mm->with), year);
-			with[i][1] &= bits_with(of_source(r->all_new, mm->with), year);
+			with[i][0] &= bits_with(facts_of_source(r->all_old, mm->with), year);
+			with[i][1] &= bits_with(facts_of_source(r->all_new, mm->with), year);
 		}
 		for (size_t k = 0; k < r->scratch->n; k++) {
 			const struct combo *c = &r->scratch->at[k];
@@ -362,14 +336,15 @@ static bool source_still(const struct run *r)
 {
 	const struct form *f = r->source->form;
 
-	if (!lists_same(r->old, r->new))
+	if (!facts_same(r->old, r->new))
 		return false;
 	for (size_t i = 0; i < f->n_measures; i++) {
 		unsigned with = f->measures[i].with;
 
 		if (f->measures[i].kind == MEASURE_DISTINCT &&
 			f->measures[i].source == r->source->number && with &&
-			!lists_same(of_source(r->all_old, with), of_source(r->all_new, with)))
+			!facts_same(facts_of_source(r->all_old, with),
+				facts_of_source(r->all_new, with)))
 			return false;
 	}
 	return true;
@@ -408,15 +383,21 @@ bool entity_change(const struct forms *fs, uint32_t city, struct fact_list old,
 		unsigned b = k < new.n ? fact_source(new.at[k]) : UINT32_MAX;
 		unsigned number = a < b ? a : b;
 
-		r.old = of_source(old, number);
-		r.new = of_source(new, number);
+		r.old = facts_of_source(old, number);
+		r.new = facts_of_source(new, number);
 		i += r.old.n;
 		k += r.new.n;
 		if (number == 0 || number > fs->n_sources)
 			continue;
 		r.source = fs->sources[number];
-		if (!source_run(&r))
+		if (r.source->kind == SOURCE_STOCK) {
+			struct stock_change c = { fs, r.source, city, old, new, cells };
+
+			if (!stock_change_run(&c, &scratch->stock))
+				return false;
+		} else if (!source_run(&r)) {
 			return false;
+		}
 	}
 	return true;
 }
@@ -424,5 +405,6 @@ bool entity_change(const struct forms *fs, uint32_t city, struct fact_list old,
 void entity_scratch_deinit(struct entity_scratch *s)
 {
 	free(s->at);
+	stock_scratch_close(s->stock);
 	*s = (struct entity_scratch){ 0 };
 }

@@ -12,16 +12,47 @@
  *
  * from, till: months by number; till 0: never ends. ref: of a person's fact the position of its
  * record; of other entities' facts how many records make it. Source 0: a record of the person that
- * no form counts (the person view needs it). */
+ * no form counts (the person view needs it).
+ *
+ * Facts of a stock: from = the first month at whose end it is in stock (or in which it is, where
+ * the source says any), till = the first one at whose end it is not. When a measure asks the
+ * person, the last row holds sex (2 bits) and the year of birth (14). Facts of a newest record:
+ * from = its month, till = its day, rows = which conditions hold (32 bits) and zeros. */
 #ifndef AGGREGATOR_FACTS_H
 #define AGGREGATOR_FACTS_H
 
 #include "aggregator/fold/cells.h"
+#include "daemon/base/buf.h"
 #include "daemon/ledger/hash.h"
 
 #define FACT_BYTES 24
 #define FACT_SAME_BYTES 18 /* without ref */
 #define ENTITY_KEY_BYTES (1 + KEY_HASH_BYTES)
+
+static inline unsigned fact_u16(const uint8_t *p)
+{
+	return (unsigned)p[0] << 8 | p[1];
+}
+static inline unsigned fact_source(const uint8_t *fact)
+{
+	return fact_u16(fact);
+}
+static inline uint32_t fact_origin(const uint8_t *fact)
+{
+	return get_u32(fact + 2);
+}
+static inline int fact_from(const uint8_t *fact)
+{
+	return (int)fact_u16(fact + 6);
+}
+static inline int fact_till(const uint8_t *fact)
+{
+	return (int)fact_u16(fact + 8);
+}
+static inline uint16_t fact_row(const uint8_t *fact, size_t dim)
+{
+	return (uint16_t)fact_u16(fact + 10 + 2 * dim);
+}
 
 /* A fact comes or goes. */
 struct fact_change {
@@ -45,9 +76,11 @@ struct record_place {
 	uint32_t city; /* the area that counts everything */
 	int weight;    /* 1: the record comes; -1: it goes */
 };
-/* Adds the record's effects to cells and changes. Returns false when a form counts it but has no
- * row for it. */
-bool record_effects(const struct forms *fs, const struct record *r,
+/* Adds the record's effects to cells and changes. Returns what keeps it from being counted in all:
+ * bits. */
+#define EFFECT_NO_ROW 1u   /* a form counts it but has no row for it */
+#define EFFECT_NO_BIRTH 2u /* a form asks for the age of its person, which is unknown */
+unsigned record_effects(const struct forms *fs, const struct record *r,
 	const struct record_place *where, struct cells *cells, struct fact_changes *changes);
 
 /* ---- facts of one entity ---- */
@@ -56,6 +89,9 @@ struct fact_list {
 	const uint8_t (*at)[FACT_BYTES]; /* sorted by bytes */
 	size_t n;
 };
+/* The facts of a source: they stand together. */
+struct fact_list facts_of_source(struct fact_list l, unsigned source);
+bool facts_same(struct fact_list a, struct fact_list b);
 /* The facts after the changes (all of the entity, sorted by fact) in *out, which has room for old.n
  * + n of them. Returns the number; SIZE_MAX when a fact goes that is not there, or comes twice: the
  * views are damaged. */
@@ -69,9 +105,21 @@ int fact_change_order(const void *a, const void *b);
 struct entity_scratch {
 	struct combo *at;
 	size_t n, room;
+	struct stock_scratch *stock;
 };
 bool entity_change(const struct forms *fs, uint32_t city, struct fact_list old,
 	struct fact_list new, struct cells *cells, struct entity_scratch *scratch);
 void entity_scratch_deinit(struct entity_scratch *s);
+
+/* The same for one source of stocks (stocks.c). */
+struct stock_change {
+	const struct forms *forms;
+	const struct source *source;
+	uint32_t city;
+	struct fact_list old, new; /* all facts of the entity */
+	struct cells *cells;
+};
+bool stock_change_run(const struct stock_change *c, struct stock_scratch **scratch);
+void stock_scratch_close(struct stock_scratch *s);
 
 #endif

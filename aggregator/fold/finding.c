@@ -6,6 +6,8 @@ static const struct fault_def own[] = {
 		"this kind of entry is not known here (a newer version's?)" },
 	{ FINDING_NO_ROW, "表中没有该记录所属的行：未计入该表",
 		"a form has no row for this record: it is not counted there" },
+	{ FINDING_NO_BIRTH, "出生年份未知：按年龄分组时计入最高年龄组",
+		"the year of birth is unknown: counted among the oldest" },
 };
 
 static const struct fault_def *find(const struct fault_def *defs, size_t n, struct text code)

@@ -10,6 +10,7 @@
 #define FINDING_RETRACT "E092"	/* what is taken back is not there */
 #define FINDING_KIND "F001"	/* kind of entry not known here */
 #define FINDING_NO_ROW "F002"	/* counted by a form that has no row for it */
+#define FINDING_NO_BIRTH "F003" /* the age of its person is unknown: counted with the oldest */
 
 /* Words for a code; "" when it is unknown (a newer version made it). Never NULL. */
 struct finding_words {

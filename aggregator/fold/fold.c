@@ -144,6 +144,7 @@ static int fold_record(struct fold *f, const struct entry_view *e)
 	uint8_t id[RECORD_KEY_BYTES];
 	struct record r;
 	struct text key;
+	unsigned lacks;
 	uint64_t old;
 	int err;
 
@@ -170,8 +171,9 @@ static int fold_record(struct fold *f, const struct entry_view *e)
 		return err;
 	if (!record_index_put(f->records, id, e->position))
 		return ERR_NOMEM;
-	if (!record_effects(f->forms, &r, &place, f->cells, &f->changes))
-		finding_put(f, e, FINDING_NO_ROW, NULL);
+	lacks = record_effects(f->forms, &r, &place, f->cells, &f->changes);
+	if (lacks)
+		finding_put(f, e, lacks & EFFECT_NO_ROW ? FINDING_NO_ROW : FINDING_NO_BIRTH, NULL);
 	return 0;
 }
 

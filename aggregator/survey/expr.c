@@ -22,7 +22,7 @@ enum expr_kind {
 	EXPR_BELOW,
 	EXPR_ABOVE
 };
-enum expr_side { SIDE_FIELD, SIDE_SEX, SIDE_BIRTH_YEAR, SIDE_DISTRICT };
+enum expr_side { SIDE_FIELD, SIDE_SEX, SIDE_BIRTH_YEAR, SIDE_DISTRICT, SIDE_AGE };
 
 struct expr {
 	enum expr_kind kind;
@@ -33,10 +33,13 @@ struct expr {
 	size_t n;
 	struct text *texts;
 	int64_t *numbers;
+	/* BELOW, ABOVE: against `percent` of another field plus numbers[0]; or NULL */
+	const struct field *other;
+	int64_t percent;
 };
 
 struct parser {
-	const struct reg *reg;
+	const struct reg *reg; /* NULL: a person is asked */
 	struct text rest;
 	struct arena *a;
 	struct errmsg *m;
@@ -174,10 +177,16 @@ static bool side(struct parser *p, struct expr *e, struct text name)
 {
 	int i = -1;
 
-	if (text_is(name, "sex") && p->reg->n_persons) {
+	if (text_is(name, "sex") && (!p->reg || p->reg->n_persons)) {
 		e->side = SIDE_SEX;
-	} else if (text_is(name, "birth_year") && p->reg->n_persons) {
+	} else if (text_is(name, "birth_year") && (!p->reg || p->reg->n_persons)) {
 		e->side = SIDE_BIRTH_YEAR;
+	} else if (!p->reg) {
+		if (!text_is(name, "age")) {
+			refuse(p, "a person is asked for sex, age or birth_year", name);
+			return false;
+		}
+		e->side = SIDE_AGE;
 	} else if (text_is(name, "district")) {
 		e->side = SIDE_DISTRICT;
 	} else {
@@ -212,6 +221,28 @@ static const struct expr *negated(struct parser *p, const struct expr *a)
 	return e;
 }
 
+/* After an order: [N% of] FIELD. False: it is no field, and nothing was taken. */
+static bool other_field(struct parser *p, struct expr *e)
+{
+	struct parser ahead = *p;
+	struct text name = token(&ahead);
+	int i;
+
+	e->percent = 100;
+	if (next_is(&ahead, "%")) {
+		if (!number_of(name, 0, &e->percent) || e->percent > 1000 || !next_is(&ahead, "of"))
+			return false;
+		name = token(&ahead);
+	}
+	i = p->reg && e->field ? register_field(p->reg, name) : -1;
+	if (i < 0 || !p->reg->fields[i].pb || p->reg->fields[i].type != e->field->type)
+		return false;
+	e->other = &p->reg->fields[i];
+	e->numbers = arena_alloc(p->a, sizeof(*e->numbers));
+	p->rest = ahead.rest;
+	return e->numbers != NULL;
+}
+
 /* FIELD and what is asked of it. */
 static const struct expr *test(struct parser *p)
 {
@@ -243,10 +274,12 @@ static const struct expr *test(struct parser *p)
 		return refuse(p, "not something that can be asked of this field", op);
 	/* a <= b is not a > b, but an absent field is in neither. */
 	e->kind = op.p[0] == '<' ? EXPR_BELOW : EXPR_ABOVE;
-	if (!values(p, e))
-		return NULL;
-	if (e->n != 1)
-		return refuse(p, "an order takes one value", (struct text){ 0 });
+	if (!other_field(p, e)) {
+		if (!values(p, e))
+			return NULL;
+		if (e->n != 1)
+			return refuse(p, "an order takes one value", (struct text){ 0 });
+	}
 	if (op.n == 2)
 		e->numbers[0] += e->kind == EXPR_BELOW ? 1 : -1;
 	return e;
@@ -308,24 +341,80 @@ const struct expr *expr_parse(
 	return e;
 }
 
-/* The value that a test looks at, the person's and the origin's facts included. */
-static struct value value_of(const struct expr *e, const struct record *r, uint32_t origin)
+const struct expr *expr_parse_person(struct text source, struct arena *a, struct errmsg *m)
 {
-	struct person_facts person;
+	return expr_parse(NULL, source, a, m);
+}
 
-	switch (e->side) {
-	case SIDE_FIELD:
-		return record_value(r, e->field);
-	case SIDE_DISTRICT:
-		return (struct value){ .present = true, .number = origin };
-	default:
-		person = record_person(r, 0);
-		if (e->side == SIDE_SEX)
-			return (struct value){ .present = person.sex != SEX_UNKNOWN,
-				.number = person.sex };
-		return (struct value){ .present = person.birth_year != 0,
-			.number = person.birth_year };
+void expr_ages(const struct expr *e, int *out, size_t size, size_t *n)
+{
+	if (e->a)
+		expr_ages(e->a, out, size, n);
+	if (e->b)
+		expr_ages(e->b, out, size, n);
+	if (e->side != SIDE_AGE)
+		return;
+	for (size_t i = 0; i < e->n; i++) {
+		for (int step = 0; step < 2; step++) {
+			if (*n < size)
+				out[*n] = (int)e->numbers[i] + step;
+			++*n;
+		}
 	}
+}
+
+/* ---- asking ---- */
+
+struct ground {
+	const struct record *record; /* or NULL: a person */
+	uint32_t origin;
+	const struct expr_person *person;
+};
+
+static struct value number_or_absent(int64_t number, bool present)
+{
+	return (struct value){ .present = present, .number = number };
+}
+
+/* The value that a test looks at, the person's and the origin's facts included. */
+static struct value value_of(const struct expr *e, const struct ground *g)
+{
+	struct expr_person p = { SEX_UNKNOWN, 0, 0 };
+
+	if (e->side == SIDE_FIELD)
+		return record_value(g->record, e->field);
+	if (e->side == SIDE_DISTRICT)
+		return number_or_absent(g->origin, true);
+	if (g->record) {
+		struct person_facts facts = record_person(g->record, 0);
+
+		p.sex = facts.sex;
+		p.birth_year = facts.birth_year;
+	} else {
+		p = *g->person;
+	}
+	if (e->side == SIDE_SEX)
+		return number_or_absent(p.sex, p.sex != SEX_UNKNOWN);
+	if (e->side == SIDE_AGE)
+		return number_or_absent(p.year - p.birth_year, p.birth_year != 0);
+	return number_or_absent(p.birth_year, p.birth_year != 0);
+}
+
+/* FIELD < or > a value, or a part of another field. */
+static bool in_order(const struct expr *e, const struct value *v, const struct ground *g)
+{
+	__int128 left = v->number, right = e->numbers[0];
+
+	if (e->other) {
+		struct value other = record_value(g->record, e->other);
+
+		if (!other.present)
+			return false;
+		/* in hundredths: the step that makes <= of < stays one of them */
+		left *= 100;
+		right += (__int128)other.number * e->percent;
+	}
+	return e->kind == EXPR_BELOW ? left < right : left > right;
 }
 
 static bool among(const struct expr *e, const struct value *v)
@@ -348,33 +437,46 @@ static bool list_among(const struct expr *e, const struct value *v)
 	return false;
 }
 
-bool expr_holds(const struct expr *e, const struct record *r, uint32_t origin)
+static bool holds(const struct expr *e, const struct ground *g)
 {
 	struct value v;
 
 	switch (e->kind) {
 	case EXPR_AND:
-		return expr_holds(e->a, r, origin) && expr_holds(e->b, r, origin);
+		return holds(e->a, g) && holds(e->b, g);
 	case EXPR_OR:
-		return expr_holds(e->a, r, origin) || expr_holds(e->b, r, origin);
+		return holds(e->a, g) || holds(e->b, g);
 	case EXPR_NOT:
-		return !expr_holds(e->a, r, origin);
+		return !holds(e->a, g);
 	default:
 		break;
 	}
-	v = value_of(e, r, origin);
+	v = value_of(e, g);
 	if (!v.present)
 		return false;
 	switch (e->kind) {
 	case EXPR_HAS:
 		return list_among(e, &v);
 	case EXPR_BELOW:
-		return v.number < e->numbers[0];
 	case EXPR_ABOVE:
-		return v.number > e->numbers[0];
+		return in_order(e, &v, g);
 	case EXPR_PRESENT:
 		return true;
 	default:
 		return among(e, &v);
 	}
+}
+
+bool expr_holds(const struct expr *e, const struct record *r, uint32_t origin)
+{
+	struct ground g = { .record = r, .origin = origin };
+
+	return holds(e, &g);
+}
+
+bool expr_holds_person(const struct expr *e, const struct expr_person *p)
+{
+	struct ground g = { .person = p };
+
+	return holds(e, &g);
 }

@@ -30,12 +30,40 @@ size_t form_rows(const struct form *f)
 	return rows;
 }
 
+bool form_up_next(const struct form *f, const uint16_t rows[FORM_DIMS_MAX], size_t *i,
+	uint16_t out[FORM_DIMS_MAX])
+{
+	size_t rest = (*i)++;
+
+	for (size_t d = 0; d < f->n_dims; d++) {
+		const struct form_up *up = &f->dims[d].ups[rows[d]];
+
+		out[d] = up->at[rest % up->n];
+		rest /= up->n;
+	}
+	return rest == 0;
+}
+
 const struct form *forms_find(const struct forms *fs, struct text id)
 {
+	const struct form *found = NULL;
+
 	for (size_t i = 0; i < fs->n; i++)
-		if (text_is(id, fs->forms[i]->id))
-			return fs->forms[i];
-	return NULL;
+		if (text_is(id, fs->forms[i]->id) &&
+			(!found || fs->forms[i]->from_day > found->from_day))
+			found = fs->forms[i];
+	return found;
+}
+
+const struct form *forms_at(const struct forms *fs, struct text id, const struct period *p)
+{
+	const struct form *found = NULL;
+	int last = period_last_month(p), end = last / 12 * 10000 + (last % 12 + 1) * 100 + 31;
+
+	for (size_t i = 0; i < fs->n; i++)
+		if (text_is(id, fs->forms[i]->id) && (!found || fs->forms[i]->from_day <= end))
+			found = fs->forms[i];
+	return found;
 }
 
 /* ---- called while a file is read ---- */
@@ -78,7 +106,8 @@ static bool source_same(const struct source *a, const struct source *b)
 {
 	bool both_without = a->measure < 0 && b->measure < 0 && !a->where && !b->where;
 
-	return both_without && a->reg == b->reg && a->date == b->date && a->until == b->until;
+	return both_without && a->kind == b->kind && a->reg == b->reg && a->date == b->date &&
+	       a->until == b->until;
 }
 
 unsigned form_source_add(struct loader *l, const struct source *s, int line)
@@ -141,7 +170,10 @@ static int by_name(const void *a, const void *b)
 
 static int by_id(const void *a, const void *b)
 {
-	return strcmp((*(struct form *const *)a)->id, (*(struct form *const *)b)->id);
+	const struct form *x = *(struct form *const *)a, *y = *(struct form *const *)b;
+	int order = strcmp(x->id, y->id);
+
+	return order ? order : x->from_day - y->from_day;
 }
 
 static void forms_digest(struct forms *fs, const struct form_source *sources, size_t n)

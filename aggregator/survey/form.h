@@ -2,9 +2,10 @@
  * for who writes a form.
  *
  * Words: dim = a dimension of a form's rows; row = a code of a dim (`_T`: the total over it, `_Z`:
- * has none); measure = a numbered column; plan = what one form asks of one register's records;
- * source = facts kept for distinct counts: which records count, by which date; entity = what is
- * counted once: persons, or whatever a list of fields names. Once loaded nothing changes. */
+ * has none); union = a row over several others; measure = a numbered column; plan = what one form
+ * asks of one register's records; source = facts kept for distinct counts: which records count, by
+ * which date; entity = what is counted once: persons, or whatever a list of fields names; point =
+ * the end of a period, at which a stock is counted. Once loaded nothing changes. */
 #ifndef AGGREGATOR_FORM_H
 #define AGGREGATOR_FORM_H
 
@@ -20,6 +21,10 @@
 #define FORM_SOURCES_MAX 500
 #define ENTITY_FIELDS_MAX 4
 #define ENTITIES_MAX 64
+#define SOURCE_AREAS_MAX 4
+#define SOURCE_ASKS_MAX 32 /* conditions on the newest record of a register */
+#define SOURCE_AGES_MAX 32
+#define DIM_UP_MAX 6 /* rows that a record counts in, of one dim: its own, unions, the total */
 
 struct form_source {
 	const char *name; /* of the file: "02.form" */
@@ -41,26 +46,60 @@ struct form_exception {
 	const struct form_exception *next;
 };
 
+/* All rows that what stands in one row counts in. */
+struct form_up {
+	uint16_t at[DIM_UP_MAX]; /* ROW_TOTAL last */
+	uint16_t n;
+};
+#define ROW_TOTAL 0x7ff /* _T */
+
 struct form_dim {
 	const char *name, *zh, *en;
-	const struct form_row *rows; /* in the order of tables; `_T` is not among them */
-	size_t n;
-	bool none; /* the last row is _Z */
+	const struct form_row *rows; /* codes, _Z, unions: in the order of tables; without `_T` */
+	size_t n_codes;		     /* those that records stand in, _Z included */
+	size_t n;		     /* with unions */
+	bool none;		     /* row n_codes - 1 is _Z */
+	struct form_up *ups;	     /* by row, of the first n_codes */
 	const struct form_exception *exceptions;
 };
 
 enum measure_kind { MEASURE_EVENTS, MEASURE_SUM, MEASURE_DISTINCT };
 
+/* When a record or an entity counts in a period. */
+enum measure_time {
+	TIME_IN,      /* its date lies in the period */
+	TIME_END,     /* it is in stock at the end of the period's last day */
+	TIME_START,   /* it was at the end of the day before the period */
+	TIME_ANY,     /* it is at any time of the period */
+	TIME_ENTERED, /* in stock at the end, and not at the end of the period before */
+	TIME_LEFT,    /* the other way round */
+	TIME_GONE,    /* records: in stock at the end of the period before, or begun since, and not
+			 in stock at the end */
+};
+
+/* How long a record is in stock. */
+struct measure_stock {
+	const struct field *until;   /* from this day on no more; or NULL */
+	const struct field *through; /* up to this day, and then no more; or NULL */
+};
+
 struct measure {
 	const char *id, *zh, *en;
 	enum measure_kind kind;
+	enum measure_time time;
 	const struct reg *reg;
-	const struct field *date;
+	const struct field *date; /* of a stock: from this day on */
+	struct measure_stock stock;
 	int of;			  /* index of the measure whose conditions hold too; -1 */
 	const struct expr *where; /* its own condition, or NULL */
 	const struct field *sum;  /* SUM */
 	unsigned source;	  /* DISTINCT: number of its source */
 	unsigned with; /* DISTINCT: only entities with a fact of this source too; 0: all */
+	/* DISTINCT and in stock: what is asked of the person at the point */
+	const struct expr *whose; /* of sex and age; or NULL */
+	unsigned newest;	  /* source of which the newest record is asked; 0: nothing is */
+	unsigned ask;		  /* number of the condition there */
+	bool or_none;		  /* holds also without such a record */
 };
 
 /* What a form asks of records of one register. */
@@ -75,8 +114,12 @@ struct form {
 	const char *id, *file;
 	const char *title, *title_en, *unit, *unit_en, *edition;
 	const char *number, *issuer, *approver, *approval, *valid_until; /* the head, as printed */
-	unsigned index;	  /* among the forms: its number in cells */
+	int from_day;	/* yyyymmdd: this edition counts for periods that end on it or later; 0: the
+			   first one */
+	unsigned index; /* among the forms: its number in cells */
 	unsigned periods; /* bit of each period kind that it has */
+	unsigned points;  /* the kind of period (its number) at whose ends stocks are kept: the
+			     finest one that it, or who refers to it, needs */
 	bool cumulative;  /* its months are also shown from January on */
 	struct form_dim dims[FORM_DIMS_MAX];
 	size_t n_dims;
@@ -85,9 +128,17 @@ struct form {
 	const struct form_check *checks;
 };
 
+enum source_kind {
+	SOURCE_IN,     /* in which months, in which rows */
+	SOURCE_WITH,   /* from which month until which, without rows */
+	SOURCE_STOCK,  /* from which point until which, in which rows */
+	SOURCE_NEWEST, /* by day, without rows; which of its conditions hold */
+};
+
 /* Which facts are kept of whom. Numbers begin at 1. */
 struct source {
 	unsigned number;
+	enum source_kind kind;
 	const struct form *form;
 	const struct reg *reg;
 	int measure; /* the measure whose conditions make it; -1: `where` does, and it has no rows
@@ -96,6 +147,21 @@ struct source {
 	const struct field *date;
 	const struct field *until; /* the fact ends with this date; NULL: never */
 	unsigned entity;
+	/* STOCK */
+	struct measure_stock stock;
+	bool any;    /* counts at any time of a period, not at its end */
+	int highest; /* of an entity's facts only the one whose row of this dim stands last counts;
+			-1: all do */
+	unsigned areas[SOURCE_AREAS_MAX]; /* NEWEST sources: the first that has a record names the
+					     area; none: who took the record in */
+	size_t n_areas;
+	bool whose;		   /* a measure asks for sex or age */
+	int ages[SOURCE_AGES_MAX]; /* at which the answer may change */
+	size_t n_ages;
+	/* NEWEST */
+	const struct expr *asks[SOURCE_ASKS_MAX];
+	const char *ask_texts[SOURCE_ASKS_MAX];
+	size_t n_asks;
 	const struct source *next; /* of the same register */
 };
 
@@ -112,7 +178,7 @@ struct entity {
 struct forms {
 	uint8_t digest[32]; /* BLAKE2b-256 of the files, in their order */
 	struct arena arena;
-	struct form *forms[FORMS_MAX]; /* by id */
+	struct form *forms[FORMS_MAX]; /* by id, and by edition */
 	size_t n;
 	struct source *sources[FORM_SOURCES_MAX + 1];
 	unsigned n_sources; /* 1 … n_sources */
@@ -128,8 +194,10 @@ struct forms *forms_open(const struct form_source *sources, size_t n, struct err
 /* The same from the files *.form of a directory. */
 struct forms *forms_open_dir(const char *dir, struct errmsg *m);
 void forms_close(struct forms *fs);
-/* NULL when there is none. */
+/* The newest edition; NULL when there is no such form. */
 const struct form *forms_find(const struct forms *fs, struct text id);
+/* The edition in force at the period's end (before the first one: the first); NULL as above. */
+const struct form *forms_at(const struct forms *fs, struct text id, const struct period *p);
 size_t form_register_index(const struct reg *reg);
 /* Rows of a dim, `_T` included; all combinations of them. */
 static inline size_t form_dim_rows(const struct form *f, size_t dim)
@@ -137,6 +205,10 @@ static inline size_t form_dim_rows(const struct form *f, size_t dim)
 	return f->dims[dim].n + 1;
 }
 size_t form_rows(const struct form *f);
+/* The next combination of rows that what stands in `rows` counts in; *i begins at 0. False: there
+ * are no more. */
+bool form_up_next(const struct form *f, const uint16_t rows[FORM_DIMS_MAX], size_t *i,
+	uint16_t out[FORM_DIMS_MAX]);
 
 /* ---- while loading (form_read.c) ---- */
 

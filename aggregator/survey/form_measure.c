@@ -16,6 +16,13 @@ static const struct key measure_keys[] = {
 	{ "sum", KEY_TEXT, false },
 	{ "distinct", KEY_LIST, false },
 	{ "with", KEY_SECTION, false },
+	{ "stock", KEY_SECTION, false },
+	{ "at", KEY_TEXT, false },
+	{ "moves", KEY_TEXT, false },
+	{ "highest", KEY_TEXT, false },
+	{ "area", KEY_LIST, false },
+	{ "whose", KEY_TEXT, false },
+	{ "newest", KEY_SECTION, false },
 };
 static const struct key with_keys[] = {
 	{ "date", KEY_TEXT, true },
@@ -60,7 +67,11 @@ static void measure_distinct(struct loader *l, const struct node *list, struct m
 
 static void measure_with(struct loader *l, const struct node *section, struct measure *mm)
 {
-	struct source s = { .form = l->form, .reg = register_find(section->text), .measure = -1 };
+	struct source s = { .kind = SOURCE_WITH,
+		.form = l->form,
+		.reg = register_find(section->text),
+		.measure = -1,
+		.highest = -1 };
 
 	if (mm->kind != MEASURE_DISTINCT || l->entity != 0) {
 		form_refuse(
@@ -84,10 +95,11 @@ static void measure_with(struct loader *l, const struct node *section, struct me
 static void measure_base(struct loader *l, const struct node *section, struct measure *mm)
 {
 	const struct node *of = key_find(section, "of"), *date = key_find(section, "date");
+	int base;
 
 	if (of) {
-		mm->of = form_measure_find(l->form, of->text);
-		if (mm->of < 0) {
+		base = form_measure_find(l->form, of->text);
+		if (base < 0) {
 			form_refuse(
 				l, of->line, "no measure of this number stands before", of->text);
 			return;
@@ -97,15 +109,15 @@ static void measure_base(struct loader *l, const struct node *section, struct me
 				(struct text){ 0 });
 			return;
 		}
-		mm->reg = l->form->measures[mm->of].reg;
-		mm->date = l->form->measures[mm->of].date;
-		mm->kind = l->form->measures[mm->of].kind;
-		mm->sum = l->form->measures[mm->of].sum;
-		mm->source = l->form->measures[mm->of].source;
-		mm->with = l->form->measures[mm->of].with;
+		*mm = l->form->measures[base];
+		mm->of = base;
+		mm->where = NULL;
+		if (date)
+			mm->time = TIME_IN;
 	} else {
+		mm->of = -1;
 		mm->reg = key_register(l, section);
-		if (!l->failed && (!mm->reg || !date))
+		if (!l->failed && (!mm->reg || (!date && !key_find(section, "stock"))))
 			form_refuse(l, section->line,
 				"a measure names a register and a date, or another measure with of",
 				(struct text){ 0 });
@@ -114,12 +126,25 @@ static void measure_base(struct loader *l, const struct node *section, struct me
 		mm->date = key_date(l, section, mm->reg, "date");
 }
 
+/* Different facts than those of the measure it builds on. */
+static bool source_own(const struct loader *l, const struct node *section, const struct measure *mm)
+{
+	static const char *const own[] = { "where", "date", "distinct", "stock", "highest",
+		"area" };
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		if (key_find(section, own[i]))
+			return true;
+	return mm->of < 0 || l->fs->sources[mm->source]->any != (mm->time == TIME_ANY);
+}
+
 static void measure_counts(struct loader *l, const struct node *section, struct measure *mm)
 {
 	const struct node *sum = key_find(section, "sum"),
 			  *distinct = key_find(section, "distinct");
 	const struct node *with = key_find(section, "with");
 	bool inherits = mm->of >= 0 && mm->kind == MEASURE_DISTINCT && !distinct;
+	unsigned base = mm->source;
 
 	if (sum && distinct) {
 		form_refuse(
@@ -138,13 +163,22 @@ static void measure_counts(struct loader *l, const struct node *section, struct 
 	/* A measure that only adds `with` to a distinct one looks at the same facts. */
 	if (inherits)
 		l->entity = l->fs->sources[mm->source]->entity;
-	if (!inherits || mm->where || key_find(section, "date")) {
-		struct source s = { .form = l->form,
+	if (!inherits || source_own(l, section, mm)) {
+		struct source s = { .kind = mm->time == TIME_IN ? SOURCE_IN : SOURCE_STOCK,
+			.form = l->form,
 			.reg = mm->reg,
 			.measure = (int)l->form->n_measures,
 			.date = mm->date,
-			.entity = l->entity };
+			.entity = l->entity,
+			.stock = mm->stock,
+			.any = mm->time == TIME_ANY,
+			.highest = -1 };
 
+		if (inherits && mm->time != TIME_IN) {
+			s.highest = l->fs->sources[base]->highest;
+			s.n_areas = l->fs->sources[base]->n_areas;
+			memcpy(s.areas, l->fs->sources[base]->areas, sizeof(s.areas));
+		}
 		mm->source = form_source_add(l, &s, section->line);
 	}
 with:
@@ -166,15 +200,18 @@ void form_measure_read(struct loader *l, const struct node *section)
 	}
 	if (!KEYS_CHECK(l, section, measure_keys))
 		return;
+	measure_base(l, section, mm);
 	mm->id = section->text.p;
 	mm->zh = key_text(section, "zh", "");
 	mm->en = key_text(section, "en", "");
-	mm->of = -1;
-	measure_base(l, section, mm);
 	if (!l->failed)
 		mm->where = key_where(l, section, mm->reg);
 	if (!l->failed)
+		form_stock_read(l, section, mm);
+	if (!l->failed)
 		measure_counts(l, section, mm);
+	if (!l->failed)
+		form_stock_ask(l, section, mm);
 	if (!l->failed)
 		form_plan_add(l, mm->reg, section->line);
 	l->form->n_measures++;

@@ -21,11 +21,15 @@ static const struct key form_keys[] = {
 	{ "unit_en", KEY_TEXT, true },
 	{ "edition", KEY_TEXT, true },
 	{ "periods", KEY_LIST, true },
+	{ "valid_from", KEY_TEXT, false },
+	{ "points", KEY_TEXT, false },
 	{ "cumulative", KEY_BOOL, false },
 	{ "dim", KEY_SECTION, true },
 	{ "measure", KEY_SECTION, true },
 	{ "check", KEY_SECTION, false },
 };
+#define DIM_UNIONS_MAX 16
+
 static const struct key dim_keys[] = {
 	{ "zh", KEY_TEXT, true },
 	{ "en", KEY_TEXT, true },
@@ -33,6 +37,12 @@ static const struct key dim_keys[] = {
 	{ "rows", KEY_LIST, false },
 	{ "none", KEY_BOOL, false },
 	{ "row", KEY_SECTION, false },
+	{ "union", KEY_SECTION, false },
+};
+static const struct key union_keys[] = {
+	{ "zh", KEY_TEXT, true },
+	{ "en", KEY_TEXT, true },
+	{ "of", KEY_LIST, true },
 };
 static const struct key row_keys[] = {
 	{ "register", KEY_TEXT, true },
@@ -67,7 +77,7 @@ static void dim_rows(struct loader *l, const struct node *section, struct form_d
 		form_refuse(l, codes->line, "no such list of codes", codes->text);
 		return;
 	}
-	rows = form_alloc(l, (all->n + 1) * sizeof(*rows));
+	rows = form_alloc(l, (all->n + 1 + DIM_UNIONS_MAX) * sizeof(*rows));
 	if (!rows)
 		return;
 	d->rows = rows;
@@ -87,6 +97,48 @@ static void dim_rows(struct loader *l, const struct node *section, struct form_d
 	d->none = key_flag(section, "none");
 	if (d->none)
 		rows[d->n++] = (struct form_row){ "_Z", "不适用", "does not apply" };
+	d->n_codes = d->n;
+}
+
+/* A row over several others: what stands in one of them counts in it once. */
+static void dim_union(struct loader *l, const struct node *section, struct form_dim *d)
+{
+	struct form_row *rows = (struct form_row *)(uintptr_t)d->rows;
+	uint16_t number = (uint16_t)d->n;
+
+	if (!form_id_ok(section->text) || row_index(d, section->text) >= 0 ||
+		d->n - d->n_codes == DIM_UNIONS_MAX) {
+		form_refuse(l, section->line, "a union has a name of its own", section->text);
+		return;
+	}
+	if (!KEYS_CHECK(l, section, union_keys))
+		return;
+	for (const struct node *n = key_find(section, "of")->inside; n; n = n->next) {
+		int row = row_index(d, n->text);
+		struct form_up *up = row >= 0 && (size_t)row < d->n_codes ? &d->ups[row] : NULL;
+
+		if (!up || up->n == DIM_UP_MAX - 1 || up->at[up->n - 1] == number)
+			form_refuse(l, n->line,
+				up ? "stands twice, or in too many unions"
+				   : "the dim has no such row",
+				n->text);
+		else
+			up->at[up->n++] = number;
+	}
+	rows[d->n++] = (struct form_row){ section->text.p, key_text(section, "zh", ""),
+		key_text(section, "en", "") };
+}
+
+static void dim_unions(struct loader *l, const struct node *section, struct form_dim *d)
+{
+	d->ups = form_alloc(l, d->n_codes * sizeof(*d->ups));
+	for (size_t i = 0; i < d->n_codes && d->ups; i++)
+		d->ups[i] = (struct form_up){ { (uint16_t)i }, 1 };
+	for (const struct node *n = section->inside; n && !l->failed; n = n->next)
+		if (text_is(n->name, "union"))
+			dim_union(l, n, d);
+	for (size_t i = 0; i < d->n_codes && d->ups; i++)
+		d->ups[i].at[d->ups[i].n++] = ROW_TOTAL;
 }
 
 static void dim_exception(struct loader *l, const struct node *section, struct form_dim *d)
@@ -94,7 +146,7 @@ static void dim_exception(struct loader *l, const struct node *section, struct f
 	int row = row_index(d, section->text);
 	struct form_exception *x;
 
-	if (row < 0) {
+	if (row < 0 || (size_t)row >= d->n_codes) {
 		form_refuse(l, section->line, "the dim has no such row", section->text);
 		return;
 	}
@@ -131,6 +183,8 @@ static void dim_read(struct loader *l, const struct node *section)
 	d->zh = key_text(section, "zh", "");
 	d->en = key_text(section, "en", "");
 	dim_rows(l, section, d);
+	if (!l->failed)
+		dim_unions(l, section, d);
 	for (const struct node *n = section->inside; n && !l->failed; n = n->next)
 		if (text_is(n->name, "row"))
 			dim_exception(l, n, d);
@@ -193,10 +247,33 @@ bool form_id_ok(struct text id)
 	return id.n > 0 && id.n <= FORM_ID_MAX;
 }
 
+/* `points`: a finer kind than its own, for the forms that refer to this one. */
+static void points_read(struct loader *l, const struct node *form)
+{
+	const struct node *n = key_find(form, "points");
+	enum period_kind k = n ? period_kind_of(n->text) : PERIOD_KINDS;
+
+	if (n && (k == PERIOD_KINDS || k < l->form->points))
+		form_refuse(l, n->line, "points are kept as often as the form asks, or oftener",
+			n->text);
+	else if (n)
+		l->form->points = k;
+}
+
+/* Another edition of a form begins on another day. */
+static bool edition_new(const struct loader *l)
+{
+	for (size_t i = 0; i < l->fs->n; i++)
+		if (strcmp(l->fs->forms[i]->id, l->form->id) == 0 &&
+			l->fs->forms[i]->from_day == l->form->from_day)
+			return false;
+	return true;
+}
+
 static void head_read(struct loader *l, const struct node *n)
 {
 	struct form *f = l->form;
-	const struct node *until = key_find(n, "valid_until");
+	const struct node *until = key_find(n, "valid_until"), *from = key_find(n, "valid_from");
 
 	f->id = n->text.p;
 	if (!form_id_ok(n->text))
@@ -215,6 +292,15 @@ static void head_read(struct loader *l, const struct node *n)
 	f->valid_until = until->text.p;
 	f->periods = key_periods(l, key_find(n, "periods"));
 	f->cumulative = key_flag(n, "cumulative");
+	f->points = PERIOD_YEAR;
+	for (unsigned k = PERIOD_YEAR; k < PERIOD_KINDS; k++)
+		if (f->periods & 1u << k)
+			f->points = k;
+	points_read(l, n);
+	if (from)
+		f->from_day = date_parse(from->text);
+	if (from && !f->from_day)
+		form_refuse(l, from->line, "not a date", from->text);
 	if (!date_parse(until->text))
 		form_refuse(l, until->line, "not a date", until->text);
 	if (f->cumulative && !(f->periods & 1u << PERIOD_MONTH))
@@ -235,12 +321,13 @@ int form_read(struct forms *fs, const char *file, struct text in, struct errmsg 
 	if (n->kind != NODE_SECTION || !text_is(n->name, "form") || !n->text.n || n->next)
 		form_refuse(&l, n->next ? n->next->line : n->line,
 			"a form file holds one form and nothing else", n->name);
-	if (!l.failed && forms_find(fs, n->text))
-		form_refuse(&l, n->line, "another file has this form", n->text);
 	if (fs->n == FORMS_MAX)
 		form_refuse(&l, n->line, "more forms than can be held", (struct text){ 0 });
 	if (!l.failed && KEYS_CHECK(&l, n, form_keys))
 		head_read(&l, n);
+	if (!l.failed && !edition_new(&l))
+		form_refuse(
+			&l, n->line, "another file has this form from the same day on", n->text);
 	sections(&l, n, "dim", dim_read);
 	if (!l.failed && form_rows(l.form) > FORM_CELLS_MAX)
 		form_refuse(&l, n->line, "the dims make more rows than a form may have",

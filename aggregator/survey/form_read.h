@@ -25,11 +25,17 @@ void *form_alloc(struct loader *l, size_t n);
 bool form_id_ok(struct text id);
 /* Reads one section `measure`. */
 void form_measure_read(struct loader *l, const struct node *section);
+/* Its settings on stocks and what is asked of the person at a point (form_stock.c): before it is
+ * known what is counted, and after. */
+void form_stock_read(struct loader *l, const struct node *section, struct measure *mm);
+void form_stock_ask(struct loader *l, const struct node *section, struct measure *mm);
 /* Index of a measure, or -1. */
 int form_measure_find(const struct form *f, struct text id);
 /* The number of an entity, of a source: the same one twice has one number. 0 after a fault. */
 unsigned form_entity(struct loader *l, const struct entity *e, int line);
 unsigned form_source_add(struct loader *l, const struct source *s, int line);
+/* The NEWEST source of a register by a date. */
+unsigned form_newest(struct loader *l, const struct reg *reg, const struct field *date, int line);
 /* The form asks something of this register. */
 void form_plan_add(struct loader *l, const struct reg *reg, int line);
 

@@ -123,3 +123,22 @@ int month_of_date(int64_t yyyymmdd)
 		return 0;
 	return (int)(year * 12 + month - 1);
 }
+
+int period_months(enum period_kind kind)
+{
+	return 12 / kinds[kind].n;
+}
+
+struct period period_around(enum period_kind kind, int month)
+{
+	return (struct period){ kind, month / 12, month % 12 / period_months(kind) + 1 };
+}
+
+bool date_is_month_end(int64_t yyyymmdd)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	int64_t year = yyyymmdd / 10000, month = yyyymmdd / 100 % 100, day = yyyymmdd % 100;
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return month >= 1 && month <= 12 && day >= days[month - 1] + (month == 2 && leap);
+}

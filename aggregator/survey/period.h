@@ -40,5 +40,10 @@ int period_last_month(const struct period *p);
  */
 struct period period_of_month(int month);
 int month_of_date(int64_t yyyymmdd);
+/* Months in a period of a kind; the period of a kind that a month lies in. */
+int period_months(enum period_kind kind);
+struct period period_around(enum period_kind kind, int month);
+/* Is it the last day of its month? */
+bool date_is_month_end(int64_t yyyymmdd);
 
 #endif
