@@ -32,7 +32,7 @@ static int check(const struct conf *conf, struct errmsg *m)
 
 int main(int argc, char **argv)
 {
-	static struct conf_row rows[OWN_ROWS + DAEMON_CONF_ROWS_N];
+	static struct conf_row rows[OWN_ROWS + DESK_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
 	static const struct daemon_program program = {
 		.name = "tally-collector",
 		.role = "collector",
@@ -51,6 +51,7 @@ int main(int argc, char **argv)
 	};
 
 	memcpy(rows, own_rows, sizeof own_rows);
-	memcpy(rows + OWN_ROWS, daemon_conf_rows, sizeof daemon_conf_rows);
+	memcpy(rows + OWN_ROWS, desk_conf_rows, sizeof desk_conf_rows);
+	memcpy(rows + OWN_ROWS + DESK_CONF_ROWS_N, daemon_conf_rows, sizeof daemon_conf_rows);
 	return daemon_main(argc, argv, &program);
 }

@@ -4,10 +4,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "daemon/intake/import.h"
 #include "daemon/intake/records.h"
 #include "daemon/intake/refused.h"
+#include "daemon/loop/watch.h"
 
 #define STATUS_MS 5000
 
@@ -72,9 +74,117 @@ static void intake_stop(struct daemon *d)
 	intake_close(desk_of(d)->intake);
 }
 
+/* ---- the drop folder ---- */
+
+const struct conf_row desk_conf_rows[DESK_CONF_ROWS_N] = {
+	{ .name = "drop_dir",
+		.type = CONF_PATH,
+		.example = "\"/var/spool/tally\"",
+		.help_en =
+			"The drop folder: a file that is put into drop_dir/REGISTER/ by rename is "
+			"taken in by itself and moved to done/, or with its refused rows beside it "
+			"to failed/. The folder must stand, and the daemon's user must be allowed "
+			"to "
+			"write there. Without this setting there is none.",
+		.help_zh = "投放目录：以改名方式放入 drop_dir/登记册名/ 的文件自动导入，然后移到 "
+			   "done/；"
+			   "有被拒绝的行时连同这些行移到 failed/。目录须已存在且守护进程可写；"
+			   "不设此项则不启用。" },
+};
+
+static bool takes(void *arg, const struct reg *reg)
+{
+	(void)arg;
+	(void)reg;
+	return true;
+}
+
+static void came(void *arg)
+{
+	drop_wake(arg);
+}
+
+/* Hints only: the thread looks by itself, too. */
+static void watch_folders(struct daemon *d, const char *dir)
+{
+	struct desk *c = desk_of(d);
+	char path[4096];
+	size_t n;
+	const struct reg *regs = registers(&n);
+
+	for (size_t i = 0; i < n && c->n_watches < DESK_WATCHES; i++) {
+		struct watch *w;
+
+		if (!takes(d, &regs[i]))
+			continue;
+		(void)snprintf(path, sizeof path, "%s/%s", dir, regs[i].name);
+		(void)mkdir(path, 0770);
+		w = watch_open(d->loop, path, came, c->drop);
+		if (w)
+			c->watches[c->n_watches++] = w;
+	}
+}
+
+static int drop_start(struct daemon *d, struct errmsg *m)
+{
+	struct desk *c = desk_of(d);
+	const char *dir = conf_text(d->conf, "drop_dir");
+	int err;
+
+	if (!dir[0])
+		return 0;
+	err = drop_open(&c->drop, &(struct drop_conf){ .dir = dir,
+					  .intake = c->intake,
+					  .spool_dir = conf_text(d->conf, "state_dir"),
+					  .takes = takes,
+					  .arg = d });
+	if (err)
+		errmsg_set(m, "%s", err_words(err));
+	else
+		watch_folders(d, dir);
+	return err;
+}
+
+static void drop_stop(struct daemon *d)
+{
+	struct desk *c = desk_of(d);
+
+	for (size_t i = 0; i < c->n_watches; i++)
+		watch_close(c->watches[i]);
+	c->n_watches = 0;
+	drop_close(c->drop);
+	c->drop = NULL;
+}
+
+static json_t *drop_last(const struct drop_state *s)
+{
+	char at[32];
+
+	if (!s->reg)
+		return json_null();
+	records_time(at, s->at_ms);
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "register", s->reg->name, "at", at,
+		"to", s->done ? "done" : "failed", "accepted", (json_int_t)s->counts.accepted,
+		"changed", (json_int_t)s->counts.changed, "unchanged",
+		(json_int_t)s->counts.unchanged, "refused", (json_int_t)s->counts.refused);
+}
+
+static void drop_status(struct daemon *d, json_t *object)
+{
+	struct drop_state s;
+
+	if (!desk_of(d)->drop)
+		return;
+	drop_state(desk_of(d)->drop, &s);
+	json_object_set_new(object, "drop",
+		json_pack("{s:I, s:o, s:s?}", "waiting", (json_int_t)s.waiting, "last",
+			drop_last(&s), "error", s.error[0] ? s.error : NULL));
+}
+
 const struct daemon_part desk_parts[DESK_PARTS] = {
 	{ "secrets", secrets_start, secrets_stop },
 	{ "intake", intake_start, intake_stop },
+	{ "drop", drop_start, drop_stop },
 };
 
 /* ---- status and metrics: from the store, so that they are right after a restart ---- */
@@ -84,6 +194,7 @@ void desk_status(struct daemon *d, json_t *object)
 	struct store_txn *t;
 	struct counts c;
 
+	drop_status(d, object);
 	if (store_read_begin(ledger_store(d->ledger), &t, STATUS_MS))
 		return;
 	c = counts_total(t, TABLE_INTAKE);

@@ -7,6 +7,7 @@
 #ifndef INTAKE_DESK_H
 #define INTAKE_DESK_H
 
+#include "daemon/intake/drop.h"
 #include "daemon/intake/intake.h"
 #include "daemon/run/run.h"
 
@@ -22,11 +23,20 @@ enum {
 };
 #define DESK_TABLE_NAMES "view", "older", "person", "vault", "intake", "refused"
 
+#define DESK_WATCHES 32
+
 struct desk {
 	struct secrets *secrets;
 	struct intake *intake;
 	struct view view;
+	struct drop *drop; /* NULL: no drop folder */
+	struct watch *watches[DESK_WATCHES];
+	size_t n_watches;
 };
+
+/* Settings of the desk, for a program's table of rows. */
+#define DESK_CONF_ROWS_N 1
+extern const struct conf_row desk_conf_rows[DESK_CONF_ROWS_N];
 
 static inline struct desk *desk_of(const struct daemon *d)
 {
@@ -34,7 +44,7 @@ static inline struct desk *desk_of(const struct daemon *d)
 }
 
 /* For daemon_program.before_links. */
-#define DESK_PARTS 2
+#define DESK_PARTS 3
 extern const struct daemon_part desk_parts[DESK_PARTS];
 
 /* For daemon_program.routes. */
