@@ -5,6 +5,7 @@
 
 #include "aggregator/aggregator.h"
 #include "daemon/base/clock.h"
+#include "daemon/intake/desk.h"
 
 #define RETRY_MS 5000
 #define STUCK_MS 60000
@@ -211,6 +212,15 @@ static const struct daemon_part children_part[] = {
 
 /* ---- what daemon_main asks ---- */
 
+static const char *const tables[] = { DESK_TABLE_NAMES };
+
+/* The city's own records are folded as its children's. */
+static void grew(struct daemon *d)
+{
+	if (d->own && aggregator_of(d)->views)
+		views_wake(aggregator_of(d)->views);
+}
+
 static int children_check(const struct conf *c, struct errmsg *m)
 {
 	size_t n = conf_sections(c, "child");
@@ -282,6 +292,18 @@ static bool alive(struct daemon *d)
 	return !s.waiting || s.progress_ms + STUCK_MS > now;
 }
 
+static void status(struct daemon *d, json_t *object)
+{
+	city_status(d, object);
+	desk_status(d, object);
+}
+
+static void metrics(struct daemon *d, struct buf *out)
+{
+	city_metrics(d, out);
+	desk_metrics(d, out);
+}
+
 /* ---- routes ---- */
 
 static const struct api_route routes[] = {
@@ -336,30 +358,43 @@ static const struct api_route routes[] = {
 		.handle = route_recount },
 };
 
+#define OWN_PARTS (sizeof(parts) / sizeof(*parts))
+#define OWN_ROUTES (sizeof(routes) / sizeof(*routes))
+
 int main(int argc, char **argv)
 {
-	static struct conf_row rows[OWN_ROWS + DAEMON_CONF_ROWS_N];
+	static struct conf_row rows[OWN_ROWS + DESK_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
+	static struct daemon_part all_parts[OWN_PARTS + DESK_PARTS];
+	static struct api_route all_routes[OWN_ROUTES + DESK_ROUTES];
 	static const struct daemon_program program = {
 		.name = "tally-aggregator",
 		.role = "aggregator",
 		.origin_setting = "area",
 		.rows = rows,
 		.n_rows = sizeof(rows) / sizeof(*rows),
-		.before_links = parts,
-		.n_before_links = sizeof(parts) / sizeof(*parts),
+		.tables = tables,
+		.n_tables = sizeof(tables) / sizeof(*tables),
+		.before_links = all_parts,
+		.n_before_links = sizeof(all_parts) / sizeof(*all_parts),
 		.after_links = children_part,
 		.n_after_links = 1,
 		.check = check,
 		.signer_of = signer_of,
 		.backup = backup,
 		.alive = alive,
-		.routes = routes,
-		.n_routes = sizeof(routes) / sizeof(*routes),
-		.status = city_status,
-		.metrics = city_metrics,
+		.grew = grew,
+		.routes = all_routes,
+		.n_routes = sizeof(all_routes) / sizeof(*all_routes),
+		.status = status,
+		.metrics = metrics,
 	};
 
 	memcpy(rows, own_rows, sizeof(own_rows));
-	memcpy(rows + OWN_ROWS, daemon_conf_rows, sizeof(daemon_conf_rows));
+	memcpy(rows + OWN_ROWS, desk_conf_rows, sizeof(desk_conf_rows));
+	memcpy(rows + OWN_ROWS + DESK_CONF_ROWS_N, daemon_conf_rows, sizeof(daemon_conf_rows));
+	memcpy(all_parts, parts, sizeof(parts));
+	memcpy(all_parts + OWN_PARTS, desk_parts, sizeof(desk_parts));
+	memcpy(all_routes, routes, sizeof(routes));
+	memcpy(all_routes + OWN_ROUTES, desk_routes, sizeof(desk_routes));
 	return daemon_main(argc, argv, &program);
 }

@@ -40,7 +40,7 @@ table == "registers.tsv" {
 		seen_register[$1] = 1
 		registers[n_registers++] = $1
 	}
-	fields[n_fields++] = columns(8)
+	fields[n_fields++] = columns(9)
 	next
 }
 

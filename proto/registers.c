@@ -193,6 +193,19 @@ static bool bind_rules(struct reg *reg)
 }
 
 /* The rows of a register stand together; `rows` is its first. */
+static bool bind_place(struct reg *reg, const struct table_field *rows, size_t n)
+{
+	const char *at = rows[0].at;
+
+	reg->at_district = strcmp(at, "city") != 0;
+	reg->at_city = strcmp(at, "city") == 0 || strcmp(at, "both") == 0;
+	for (size_t i = 1; i < n; i++)
+		if (rows[i].at[0])
+			return wrong(
+				reg->name, rows[i].name, "who enters it stands on its first row");
+	return !at[0] || reg->at_city || wrong(reg->name, "at", "is city, both or empty");
+}
+
 static bool bind_register(
 	const struct table_message *message, const struct table_field *rows, size_t n)
 {
@@ -220,7 +233,7 @@ static bool bind_register(
 	for (size_t i = 0; i < n; i++)
 		if (reg->fields[i].type >= FIELD_NAME && reg->fields[i].person < 0)
 			return wrong(reg->name, reg->fields[i].name, "belongs to no person");
-	return bind_key(reg, rows) && bind_rules(reg);
+	return bind_place(reg, rows, n) && bind_key(reg, rows) && bind_rules(reg);
 }
 
 static bool bind_all(void)

@@ -59,6 +59,7 @@ struct rule; /* rules.h */
 struct reg {
 	const char *name;
 	const char *zh;
+	bool at_district, at_city; /* who enters it */
 	const ProtobufCMessageDescriptor *pb;
 	const struct field *fields;
 	size_t n_fields;

@@ -20,9 +20,31 @@ static void ledger_grew(void *arg)
 	daemon_ledger_grew(arg);
 }
 
+static bool is_city(const struct daemon *d)
+{
+	return strcmp(d->program->role, "aggregator") == 0;
+}
+
+const char *desk_refuses(const struct daemon *d, const struct reg *reg, struct errmsg *m)
+{
+	m->text[0] = 0;
+	if (is_city(d) && !reg->at_city)
+		errmsg_set(
+			m, "register %s is entered in the districts, not at the city", reg->name);
+	else if (!is_city(d) && !reg->at_district)
+		errmsg_set(m, "register %s is entered at the city, not in a district", reg->name);
+	else if (reg->n_persons && !desk_of(d)->secrets)
+		errmsg_set(m,
+			"register %s names persons: put pid.key (the network's) and vault.key into "
+			"keys_dir and start again",
+			reg->name);
+	return m->text[0] ? m->text : NULL;
+}
+
 static int secrets_start(struct daemon *d, struct errmsg *m)
 {
-	static const int holding[] = { TABLE_VIEW, TABLE_PERSON, TABLE_VAULT };
+	/* At the city records may have come in before the keys. */
+	static const int holding[] = { TABLE_PERSON, TABLE_VAULT, TABLE_VIEW };
 	struct desk *c = calloc(1, sizeof *c);
 	int err;
 
@@ -30,8 +52,10 @@ static int secrets_start(struct daemon *d, struct errmsg *m)
 		errmsg_set(m, "%s", err_words(ERR_NOMEM));
 		return ERR_NOMEM;
 	}
-	err = secrets_open(&c->secrets, ledger_store(d->ledger), TABLE_INTAKE, holding, 3,
-		conf_text(d->conf, "keys_dir"), m);
+	err = secrets_open(&c->secrets, ledger_store(d->ledger), TABLE_INTAKE, holding,
+		is_city(d) ? 2 : 3, conf_text(d->conf, "keys_dir"), m);
+	if (err == ERR_NOTFOUND && is_city(d))
+		err = 0;
 	if (err) {
 		free(c);
 		return err;
@@ -94,9 +118,9 @@ const struct conf_row desk_conf_rows[DESK_CONF_ROWS_N] = {
 
 static bool takes(void *arg, const struct reg *reg)
 {
-	(void)arg;
-	(void)reg;
-	return true;
+	struct errmsg m;
+
+	return !desk_refuses(arg, reg, &m);
 }
 
 static void came(void *arg)

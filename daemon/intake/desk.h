@@ -26,7 +26,7 @@ enum {
 #define DESK_WATCHES 32
 
 struct desk {
-	struct secrets *secrets;
+	struct secrets *secrets; /* NULL: a city without pid.key and vault.key */
 	struct intake *intake;
 	struct view view;
 	struct drop *drop; /* NULL: no drop folder */
@@ -43,7 +43,11 @@ static inline struct desk *desk_of(const struct daemon *d)
 	return d->desk;
 }
 
-/* For daemon_program.before_links. */
+/* NULL when this node may take in the register; else why not, with what to do, in `m`. */
+const char *desk_refuses(const struct daemon *d, const struct reg *reg, struct errmsg *m);
+
+/* For daemon_program.before_links. A city needs no keys: without pid.key and vault.key it takes in
+ * what names nobody. */
 #define DESK_PARTS 3
 extern const struct daemon_part desk_parts[DESK_PARTS];
 

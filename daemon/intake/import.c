@@ -69,9 +69,14 @@ static void *begin(struct api_call *call, bool retract)
 		.format = reader_format_of(
 			api_header(call, "Content-Type"), api_header(call, "Tally-Source")),
 		.dir = conf_text(d->conf, "state_dir") };
+	struct errmsg why;
 	struct load *l;
 	int err;
 
+	if (reg && desk_refuses(d, reg, &why)) {
+		api_fail(call, 400, "%s", why.text);
+		return NULL;
+	}
 	if (!reg || !encoding(call, &conf.otherwise))
 		return NULL;
 	if (!text_utf8_ok(conf.request.reason) || text_chars(conf.request.reason) > 200) {

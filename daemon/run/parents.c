@@ -117,6 +117,8 @@ size_t parents_status(struct daemon *d, struct link_child_status out[PARENTS_MAX
 
 void daemon_ledger_grew(struct daemon *d)
 {
+	if (d->program->grew)
+		d->program->grew(d);
 	pthread_mutex_lock(&d->parents_lock);
 	for (size_t i = 0; i < d->n_parents; i++)
 		link_child_wake(d->parents[i]);

@@ -82,6 +82,8 @@ struct daemon_program {
 	/* Copies the program's further stores into `dir` (it exists); called before the ledger's
 	 * store is copied, so that no fold is ahead of its ledger. API threads. */
 	int (*backup)(struct daemon *d, const char *dir, struct errmsg *m);
+	/* The own ledger became longer. Any thread; part of daemon_ledger_grew(). */
+	void (*grew)(struct daemon *d);
 	/* False: something of the program no longer moves; the watchdog is not fed. On the loop. */
 	bool (*alive)(struct daemon *d);
 };
