@@ -280,7 +280,8 @@ int recount_run(struct recount *r, struct views *v, const char *dir, struct errm
 		.tables = view_table_names,
 		.n_tables = VIEW_TABLES,
 		.limit_bytes = conf->limit_bytes,
-		.create = true };
+		.create = true,
+		.derived = true };
 	int err = ERR_NOMEM;
 
 	if (!w)

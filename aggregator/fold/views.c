@@ -226,7 +226,8 @@ int views_open(struct views **out, const struct views_conf *conf, struct errmsg 
 		.tables = tables,
 		.n_tables = VIEW_TABLES,
 		.limit_bytes = conf->limit_bytes,
-		.create = true };
+		.create = true,
+		.derived = true };
 	struct ground ground = { .v = v };
 	int err;
 

@@ -62,6 +62,7 @@ struct waiter;
 
 struct store {
 	struct place place;
+	bool derived; /* commits are not synced */
 	MDB_env *env;
 	MDB_dbi dbi[STORE_TABLES_MAX];
 	size_t n_tables;
@@ -100,6 +101,15 @@ struct store {
 /* ---- store.c ---- */
 /* LMDB's code or errno → ours. */
 int store_err(int rc);
+
+/* ---- derived.c ---- */
+/* Before the data is touched: empties the store when the machine went down while it was open; marks
+ * it as open. */
+MUST_CHECK int derived_open(struct place *p, struct errmsg *m);
+/* Takes everything away but the lock; a warning says why. */
+MUST_CHECK int derived_empty(struct place *p, const char *why);
+/* After the last sync. */
+void derived_close(struct place *p, bool synced);
 
 /* ---- txn.c ---- */
 void txn_begin(struct store_txn *t, struct store *s, MDB_txn *txn);

@@ -193,7 +193,8 @@ static int open_env(struct store *s, const struct store_conf *conf, struct errms
 	if (rc == 0)
 		rc = mdb_env_set_maxreaders(s->env, READERS_MOST);
 	if (rc == 0)
-		rc = mdb_env_open(s->env, s->place.dir, MDB_NOTLS, 0600);
+		rc = mdb_env_open(
+			s->env, s->place.dir, MDB_NOTLS | (s->derived ? MDB_NOSYNC : 0), 0600);
 	if (rc) {
 		errmsg_set(m, "%s: cannot be opened: %s", s->place.dir, mdb_strerror(rc));
 		return store_err(rc);
@@ -290,11 +291,25 @@ static int load(struct store *s, const struct store_conf *conf, struct errmsg *m
 	return rc;
 }
 
+/* A damaged store that can be folded again. */
+static int load_anew(struct store *s, const struct store_conf *conf, struct errmsg *m)
+{
+	int rc;
+
+	if (s->env)
+		mdb_env_close(s->env);
+	s->env = NULL;
+	log_warning("store", "%s", m->text);
+	rc = derived_empty(&s->place, "it was found damaged");
+	return rc ? rc : load(s, conf, m);
+}
+
 static void init(struct store *s, const struct store_conf *conf)
 {
 	pthread_condattr_t attr;
 
 	s->n_tables = conf->n_tables;
+	s->derived = conf->derived;
 	s->group_weight = conf->group_weight ? conf->group_weight : 512;
 	s->group_pages = conf->group_pages ? conf->group_pages : 1000;
 	s->before_commit = conf->before_commit;
@@ -316,6 +331,8 @@ static void discard(struct store *s)
 	if (s->gauge)
 		mdb_txn_abort(s->gauge);
 	if (reads_deinit(&s->reads)) {
+		if (s->derived && s->env)
+			derived_close(&s->place, mdb_env_sync(s->env, 1) == 0);
 		if (s->env)
 			mdb_env_close(s->env);
 		place_close(&s->place);
@@ -343,8 +360,12 @@ int store_open(struct store **out, const struct store_conf *conf, struct errmsg 
 	init(s, conf);
 	sigaction(SIGBUS, &bus, NULL);
 	rc = place_open(&s->place, conf->dir, conf->create, m);
+	if (rc == 0 && conf->derived)
+		rc = derived_open(&s->place, m);
 	if (rc == 0)
 		rc = load(s, conf, m);
+	if (rc == ERR_DAMAGED && conf->derived)
+		rc = load_anew(s, conf, m);
 	if (rc)
 		goto fail;
 	rc = place_ballast_make(&s->place);
