@@ -194,6 +194,8 @@ static int cells_read(struct figures *f, struct store_txn *views)
 	uint16_t code = period_code(&f->period);
 	bool points = false;
 
+	if (f->ever)
+		return walk(f, views, 0, month_code(last), TAKE_EVENTS);
 	for (size_t i = 0; i < form->n_measures; i++)
 		points = points || is_point(&form->measures[i]);
 	if (f->cumulative)
@@ -215,40 +217,54 @@ int figures_open(struct figures *f, struct store_txn *views)
 	int err;
 
 	f->values = NULL;
+	f->marks = NULL;
 	if (!(f->form->periods & 1u << f->period.kind) ||
 		(f->cumulative && (!f->form->cumulative || f->period.kind != PERIOD_MONTH)))
 		return ERR_INVALID;
 	f->n_rows = form_rows(f->form);
 	f->values = calloc(f->n_rows * f->form->n_measures, sizeof(*f->values));
-	if (!f->values)
-		return ERR_NOMEM;
-	err = cells_read(f, views);
+	f->marks = calloc(f->n_rows * f->form->n_measures, 1);
+	err = f->values && f->marks ? cells_read(f, views) : ERR_NOMEM;
 	if (err)
 		figures_close(f);
+	else
+		figures_derive(f);
 	return err;
 }
 
 void figures_close(struct figures *f)
 {
 	free(f->values);
+	free(f->marks);
 	f->values = NULL;
+	f->marks = NULL;
 }
 
-size_t figures_print(const struct measure *m, int64_t value, char *out, size_t size)
+bool figures_row_shown(const struct figures *f, size_t row)
 {
-	enum field_type type = m->kind == MEASURE_SUM ? m->sum->type : FIELD_INT;
+	const struct form *form = f->form;
+
+	for (size_t i = 0, at = row * form->n_measures; i < form->n_measures; i++, at++)
+		if (!form->measures[i].hidden && (f->values[at] || f->marks[at] & ~MARK_NONE))
+			return true;
+	return false;
+}
+
+size_t figures_print(enum measure_format format, int64_t value, char *out, size_t size)
+{
 	const char *sign = value < 0 ? "-" : "";
 	uint64_t v = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	bool hundredths = format == FORMAT_MONEY || format == FORMAT_HUNDREDTHS;
 	int n;
 
-	if (type == FIELD_MONEY)
+	if (hundredths)
 		n = snprintf(out, size, "%s%llu.%02u", sign, (unsigned long long)(v / 100),
 			(unsigned)(v % 100));
-	else if (type == FIELD_DEC1 && v % 10)
+	else if (format == FORMAT_TENTHS && v % 10)
 		n = snprintf(out, size, "%s%llu.%u", sign, (unsigned long long)(v / 10),
 			(unsigned)(v % 10));
 	else
 		n = snprintf(out, size, "%s%llu", sign,
-			(unsigned long long)(type == FIELD_DEC1 ? v / 10 : v));
+			(unsigned long long)(format == FORMAT_TENTHS ? v / 10 : v));
 	return (size_t)n;
 }

@@ -8,24 +8,34 @@ struct figures {
 	const struct form *form;
 	struct period period;
 	bool cumulative; /* from January to the end of the month */
+	bool ever;	 /* only what adds up: of all years up to the period's end */
 	uint32_t area;
 	int64_t *values; /* [row × n_measures + measure]; rows: every combination, the last dim
 			    fastest, totals last */
+	uint8_t *marks;	 /* of the same shape: MARK_…; the value of a marked cell is 0 */
 	size_t n_rows;
 };
+
+#define MARK_NONE 1u	/* does not apply: _Z */
+#define MARK_MISSING 2u /* not reported: M */
+#define MARK_HELD (MARK_NONE | MARK_MISSING)
 
 /* Reads them; form, period, cumulative and area are given. ERR_INVALID: the form has no such
  * period. */
 MUST_CHECK int figures_open(struct figures *f, struct store_txn *views);
 void figures_close(struct figures *f);
+/* Fills in the columns that are made of others (figures_derive.c); figures_open() did. */
+void figures_derive(struct figures *f);
+/* Is there a number that is not 0, or a mark other than MARK_NONE, in a row's shown columns? */
+bool figures_row_shown(const struct figures *f, size_t row);
 
 /* The row of each dim; ROW_TOTAL for a total. */
 void figures_row(const struct form *f, size_t row, uint16_t rows[FORM_DIMS_MAX]);
 /* "_T", "_Z", or the code. */
 const char *figures_code(const struct form *f, size_t dim, uint16_t row);
 /* A value as people and CSV read it: whole numbers, yuan with two decimals, hours with one decimal
- * if they are not whole. Returns the length. */
-size_t figures_print(const struct measure *m, int64_t value, char *out, size_t size);
+ * if they are not whole, ratios with two. Returns the length. */
+size_t figures_print(enum measure_format format, int64_t value, char *out, size_t size);
 #define FIGURES_TEXT_MAX 32
 
 /* Evaluates one check in every row; see form_check.h. */

@@ -4,8 +4,6 @@
 
 #include "aggregator/figures.h"
 
-#define SPANS 6
-
 struct ask {
 	const struct form_check *check;
 	const struct figures *at;
@@ -45,6 +43,9 @@ static bool span_of(const struct figures *at, enum check_span span, struct figur
 		out->cumulative = true;
 		out->period = before(&at->period);
 		return out->period.year == at->period.year;
+	case SPAN_EVER:
+		out->ever = true;
+		return true;
 	case SPAN_YEAR:
 		out->period = (struct period){ PERIOD_YEAR, at->period.year, 1 };
 		return true;

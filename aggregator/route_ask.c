@@ -41,13 +41,14 @@ static bool ask_period(struct api_call *call, struct question *q)
 	const char *text = api_arg(call, "period");
 	char kinds[64];
 
-	ask_kinds(q->form, kinds, sizeof(kinds));
 	if (!text || !period_parse(&q->period, text_of(text))) {
 		api_fail(call, 400,
 			"period %s: not a period: write 2019, 2019-H1, 2019-Q2 or 2019-06",
 			text ? text : "");
 		return false;
 	}
+	q->form = forms_at(q->a->forms, text_of(q->form->id), &q->period);
+	ask_kinds(q->form, kinds, sizeof(kinds));
 	if (!(q->form->periods & 1u << q->period.kind)) {
 		api_fail(call, 400, "period %s: form %s has no figures for a %s, only for: %s",
 			text, q->form->id, period_kind_name(q->period.kind), kinds);

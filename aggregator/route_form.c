@@ -9,11 +9,8 @@
 #include "aggregator/figures.h"
 #include "aggregator/route_ask.h"
 
-/* No period is closed yet: figures of open ones may still move (P); nothing is withheld (F). */
-#define STATUS_OBS "P"
-#define STATUS_CONF "F"
+/* No period is closed yet: figures of open ones may still move (P). */
 #define VERSION "live"
-#define STATUS_CSV "," STATUS_OBS "," STATUS_CONF "," VERSION "\r\n"
 #define COLUMNS_MAX (FORM_DIMS_MAX + FORM_MEASURES_MAX + 8)
 
 static bool wants_table(const struct api_call *call)
@@ -43,12 +40,31 @@ static size_t long_columns(const struct form *f, struct api_column *out)
 	return n;
 }
 
-static void value_cell(struct api_table *table, const struct measure *m, int64_t v)
+static const char *obs_status(uint8_t mark)
 {
-	char value[FIGURES_TEXT_MAX] = "";
-	size_t n = figures_print(m, v, value, sizeof(value));
+	return mark & MARK_MISSING ? "M" : mark & MARK_NONE ? "_Z" : "P";
+}
 
-	api_cell(table, (struct text){ value, n });
+static const char *conf_status(uint8_t mark)
+{
+	(void)mark;
+	return "F";
+}
+
+/* The value as text, empty when there is none to show. */
+static struct text value_text(
+	const struct figures *f, size_t at, size_t measure, char out[FIGURES_TEXT_MAX])
+{
+	if (f->marks[at] & MARK_HELD)
+		return (struct text){ "", 0 };
+	return (struct text){ out, figures_print(f->form->measures[measure].format, f->values[at],
+					   out, FIGURES_TEXT_MAX) };
+}
+
+static bool cell_shown(const struct question *q, const struct figures *f, size_t at, size_t measure)
+{
+	return !f->form->measures[measure].hidden &&
+	       (q->zeros || f->values[at] || f->marks[at] & ~MARK_NONE);
 }
 
 static void long_area(struct api_table *table, const struct question *q, const struct figures *f)
@@ -63,9 +79,10 @@ static void long_area(struct api_table *table, const struct question *q, const s
 
 		figures_row(form, row, rows);
 		for (size_t i = 0; i < form->n_measures; i++) {
-			int64_t v = f->values[row * form->n_measures + i];
+			size_t at = row * form->n_measures + i;
+			char value[FIGURES_TEXT_MAX];
 
-			if (v == 0 && !q->zeros)
+			if (!cell_shown(q, f, at, i))
 				continue;
 			api_cell_str(table, form->id);
 			api_cell_str(table, period);
@@ -73,20 +90,12 @@ static void long_area(struct api_table *table, const struct question *q, const s
 			for (size_t d = 0; d < form->n_dims; d++)
 				api_cell_str(table, figures_code(form, d, rows[d]));
 			api_cell_str(table, form->measures[i].id);
-			value_cell(table, &form->measures[i], v);
-			api_cell_str(table, STATUS_OBS);
-			api_cell_str(table, STATUS_CONF);
+			api_cell(table, value_text(f, at, i, value));
+			api_cell_str(table, obs_status(f->marks[at]));
+			api_cell_str(table, conf_status(f->marks[at]));
 			api_cell_str(table, VERSION);
 		}
 	}
-}
-
-static bool row_is_zero(const struct figures *f, size_t row)
-{
-	for (size_t i = 0; i < f->form->n_measures; i++)
-		if (f->values[row * f->form->n_measures + i])
-			return false;
-	return true;
 }
 
 /* The same lines as CSV. A year of all areas has some ten thousand: what they share is written once
@@ -102,7 +111,7 @@ static void csv_area(struct buf *out, const struct question *q, const struct fig
 	for (size_t row = 0; row < f->n_rows; row++) {
 		uint16_t rows[FORM_DIMS_MAX];
 
-		if (row_is_zero(f, row) && !q->zeros)
+		if (!figures_row_shown(f, row) && !q->zeros)
 			continue;
 		figures_row(form, row, rows);
 		buf_reset(&line);
@@ -110,17 +119,20 @@ static void csv_area(struct buf *out, const struct question *q, const struct fig
 		for (size_t d = 0; d < form->n_dims; d++)
 			buf_printf(&line, "%s,", figures_code(form, d, rows[d]));
 		for (size_t i = 0; i < form->n_measures; i++) {
-			int64_t v = f->values[row * form->n_measures + i];
-			char value[FIGURES_TEXT_MAX] = "";
+			size_t at = row * form->n_measures + i;
+			char value[FIGURES_TEXT_MAX];
 
-			if (v == 0 && !q->zeros)
+			if (!cell_shown(q, f, at, i))
 				continue;
 			buf_text(out, buf_as_text(&line));
 			buf_str(out, form->measures[i].id);
 			buf_put(out, ",", 1);
-			buf_put(out, value,
-				figures_print(&form->measures[i], v, value, sizeof(value)));
-			buf_str(out, STATUS_CSV);
+			buf_text(out, value_text(f, at, i, value));
+			buf_put(out, ",", 1);
+			buf_str(out, obs_status(f->marks[at]));
+			buf_put(out, ",", 1);
+			buf_str(out, conf_status(f->marks[at]));
+			buf_str(out, "," VERSION "\r\n");
 		}
 	}
 	out->failed = out->failed || line.failed;
@@ -155,8 +167,9 @@ static size_t wide_columns(const struct form *f, struct api_column *out)
 		out[n++] = (struct api_column){ f->dims[i].name, f->dims[i].zh, f->dims[i].en,
 			API_TEXT };
 	for (size_t i = 0; i < f->n_measures; i++)
-		out[n++] = (struct api_column){ f->measures[i].id, f->measures[i].zh,
-			f->measures[i].en, API_DECIMAL };
+		if (!f->measures[i].hidden)
+			out[n++] = (struct api_column){ f->measures[i].id, f->measures[i].zh,
+				f->measures[i].en, API_DECIMAL };
 	return n;
 }
 
@@ -172,15 +185,17 @@ static void wide_rows(struct api_table *table, const struct question *q, const s
 	for (size_t row = 0; row < f->n_rows; row++) {
 		uint16_t rows[FORM_DIMS_MAX];
 
-		if (row_is_zero(f, row) && !q->zeros)
+		if (!figures_row_shown(f, row) && !q->zeros)
 			continue;
 		figures_row(q->form, row, rows);
 		for (size_t d = 0; d < q->form->n_dims; d++)
 			api_cell_str(table, row_words(&q->form->dims[d], rows[d], q->zh));
 		for (size_t i = 0; i < q->form->n_measures; i++) {
-			int64_t v = f->values[row * q->form->n_measures + i];
+			char value[FIGURES_TEXT_MAX];
 
-			value_cell(table, &q->form->measures[i], v);
+			if (!q->form->measures[i].hidden)
+				api_cell(table,
+					value_text(f, row * q->form->n_measures + i, i, value));
 		}
 	}
 }

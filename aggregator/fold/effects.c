@@ -131,9 +131,37 @@ static int64_t day_of(const struct effects *e, const struct field *date)
 	return v.present ? v.number : 0;
 }
 
+/* The month that a measure puts a record in: of a year or another period its first one; 0: none. */
 static int month_of(const struct effects *e, const struct field *date)
 {
-	return month_of_date(day_of(e, date));
+	struct value v = record_value(e->record, date);
+	struct period p;
+
+	if (!v.present)
+		return 0;
+	switch (date->type) {
+	case FIELD_YEAR:
+		return month_of_date(v.number * 10000 + 101);
+	case FIELD_MONTH:
+		return month_of_date(v.number * 100 + 1);
+	case FIELD_TEXT:
+		return period_parse(&p, v.text) ? period_first_month(&p) : 0;
+	default:
+		return month_of_date(v.number);
+	}
+}
+
+/* The same; a text that names a period must name one of the shortest kind that the form has. */
+static int month_in_form(const struct effects *e, const struct form *f, const struct field *date)
+{
+	struct value v = { 0 };
+	struct period p;
+
+	if (date->type == FIELD_TEXT)
+		v = record_value(e->record, date);
+	if (v.present && (!period_parse(&p, v.text) || f->periods >> p.kind != 1))
+		return 0;
+	return month_of(e, date);
 }
 
 /* ---- stocks ---- */
@@ -206,7 +234,8 @@ static void facts_without_rows(struct effects *e)
 			newest_fact(e, s);
 		else if (s->kind == SOURCE_WITH && month_of(e, s->date) &&
 			 (!s->where || expr_holds(s->where, e->record, e->where->origin)))
-			fact_add(e, s, month_of(e, s->date), month_of(e, s->until), rows);
+			fact_add(e, s, month_of(e, s->date), month_of_date(day_of(e, s->until)),
+				rows);
 	}
 }
 
@@ -372,7 +401,7 @@ static void plan_run(struct effects *e, const struct form_plan *p)
 
 		holds[i] = mm->reg == p->reg && (mm->of < 0 || holds[mm->of]) &&
 			   (!mm->where || expr_holds(mm->where, e->record, e->where->origin));
-		if (!holds[i] || !month_of(e, mm->date))
+		if (!holds[i] || !month_in_form(e, f, mm->date))
 			continue;
 		if (has_rows < 0)
 			has_rows = plan_rows(e, p, rows);

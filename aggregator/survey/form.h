@@ -63,7 +63,20 @@ struct form_dim {
 	const struct form_exception *exceptions;
 };
 
-enum measure_kind { MEASURE_EVENTS, MEASURE_SUM, MEASURE_DISTINCT };
+enum measure_kind {
+	MEASURE_EVENTS,
+	MEASURE_SUM,
+	MEASURE_DISTINCT,
+	MEASURE_FORMULA, /* made of other columns when asked; nothing is kept */
+};
+
+/* What a number is, and so how it is printed. */
+enum measure_format {
+	FORMAT_WHOLE,
+	FORMAT_TENTHS,	   /* one decimal if it is not whole */
+	FORMAT_MONEY,	   /* fen, shown as yuan with two decimals */
+	FORMAT_HUNDREDTHS, /* ratios and means: two decimals */
+};
 
 /* When a record or an entity counts in a period. */
 enum measure_time {
@@ -100,6 +113,13 @@ struct measure {
 	unsigned newest;	  /* source of which the newest record is asked; 0: nothing is */
 	unsigned ask;		  /* number of the condition there */
 	bool or_none;		  /* holds also without such a record */
+	/* FORMULA: terms of columns before it; divided by others, or by a number, when given */
+	const struct check_side *formula, *per;
+	int64_t divisor; /* 0: none */
+	bool percent;	 /* the quotient times 100 */
+	enum measure_format format;
+	unsigned periods; /* bit of each kind of period in which it applies; else it does not */
+	bool hidden;	  /* others build on it; it is not shown */
 };
 
 /* What a form asks of records of one register. */
@@ -205,6 +225,11 @@ static inline size_t form_dim_rows(const struct form *f, size_t dim)
 	return f->dims[dim].n + 1;
 }
 size_t form_rows(const struct form *f);
+/* Is the measure kept by months, to be added up? */
+static inline bool form_adds_up(const struct measure *mm)
+{
+	return (mm->kind == MEASURE_EVENTS || mm->kind == MEASURE_SUM) && mm->time == TIME_IN;
+}
 /* The next combination of rows that what stands in `rows` counts in; *i begins at 0. False: there
  * are no more. */
 bool form_up_next(const struct form *f, const uint16_t rows[FORM_DIMS_MAX], size_t *i,

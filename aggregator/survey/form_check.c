@@ -13,6 +13,7 @@ static const char *const spans[] = {
 	[SPAN_CUMULATIVE] = "cumulative",
 	[SPAN_CUMULATIVE_PREVIOUS] = "cumulative_previous",
 	[SPAN_YEAR] = "year",
+	[SPAN_EVER] = "ever",
 };
 
 struct reader {
@@ -63,6 +64,8 @@ static int term(struct reader *r, struct check_side *s, int sign)
 			break;
 	if (t.measure == r->form->n_measures)
 		return refuse(r, "the form has no such measure", w);
+	if (t.span == SPAN_EVER && !form_adds_up(&r->form->measures[t.measure]))
+		return refuse(r, "only what is added up over months has an ever", w);
 	if (s->n == CHECK_TERMS_MAX)
 		return refuse(r, "the rule is too long", w);
 	s->terms[s->n++] = t;
@@ -97,6 +100,21 @@ static int within(struct reader *r, struct form_check *c)
 	if (!w.n || !text_is(token(r), "%") || !text_is(token(r), "of"))
 		return refuse(r, "it is written: within 30% of", w);
 	return 0;
+}
+
+int form_terms_parse(
+	struct check_side *s, const struct form *f, struct text source, struct errmsg *m)
+{
+	struct reader r = { .rest = source, .form = f, .m = m };
+	struct text after;
+	int err = side(&r, s, &after);
+
+	for (size_t i = 0; i < s->n && !err; i++)
+		if (s->terms[i].span != SPAN_SAME)
+			err = refuse(&r, "a formula is made of columns of the same period", source);
+	if (!err && after.n)
+		err = refuse(&r, "not understood from here on", after);
+	return err;
 }
 
 int form_check_parse(struct form_check *c, const struct form *f, struct errmsg *m)

@@ -5,7 +5,7 @@
  *
  * A side is measures added and subtracted. Before a measure may stand: previous (the period before,
  * of the same kind), year_ago, cumulative (from January), cumulative_previous, year (the year that
- * the period lies in). */
+ * the period lies in), ever (all years up to the end of the period: events and sums only). */
 #ifndef AGGREGATOR_FORM_CHECK_H
 #define AGGREGATOR_FORM_CHECK_H
 
@@ -19,6 +19,8 @@ enum check_span {
 	SPAN_CUMULATIVE,
 	SPAN_CUMULATIVE_PREVIOUS,
 	SPAN_YEAR,
+	SPAN_EVER,
+	SPANS,
 };
 enum check_relation { CHECK_EQUAL, CHECK_AT_MOST, CHECK_AT_LEAST, CHECK_WITHIN };
 
@@ -46,6 +48,9 @@ struct form_check {
 };
 
 struct form;
+/* Reads measures added and subtracted, without words before them. ERR_INVALID and words. */
+MUST_CHECK int form_terms_parse(
+	struct check_side *s, const struct form *f, struct text source, struct errmsg *m);
 /* Reads c->rule into sides and relation. ERR_INVALID and words (without file and line). */
 MUST_CHECK int form_check_parse(struct form_check *c, const struct form *f, struct errmsg *m);
 

@@ -144,3 +144,15 @@ const struct field *key_date(
 		form_refuse(l, n->line, "not a date", n->text);
 	return f;
 }
+
+const struct field *key_when(
+	struct loader *l, const struct node *section, const struct reg *reg, const char *name)
+{
+	const struct node *n = key_find(section, name);
+	const struct field *f = n ? key_field(l, reg, n) : NULL;
+
+	if (f && f->type != FIELD_DATE && f->type != FIELD_YEAR && f->type != FIELD_MONTH &&
+		f->type != FIELD_TEXT)
+		form_refuse(l, n->line, "not a date", n->text);
+	return f;
+}

@@ -38,4 +38,8 @@ const struct field *key_field(struct loader *l, const struct reg *reg, const str
 const struct field *key_date(
 	struct loader *l, const struct node *section, const struct reg *reg, const char *name);
 
+/* The same where a year, a month or a text that names a period will do too. */
+const struct field *key_when(
+	struct loader *l, const struct node *section, const struct reg *reg, const char *name);
+
 #endif

@@ -23,6 +23,12 @@ static const struct key measure_keys[] = {
 	{ "area", KEY_LIST, false },
 	{ "whose", KEY_TEXT, false },
 	{ "newest", KEY_SECTION, false },
+	{ "formula", KEY_TEXT, false },
+	{ "per", KEY_TEXT, false },
+	{ "divisor", KEY_TEXT, false },
+	{ "percent", KEY_BOOL, false },
+	{ "periods", KEY_LIST, false },
+	{ "hidden", KEY_BOOL, false },
 };
 static const struct key with_keys[] = {
 	{ "date", KEY_TEXT, true },
@@ -109,6 +115,11 @@ static void measure_base(struct loader *l, const struct node *section, struct me
 				(struct text){ 0 });
 			return;
 		}
+		if (!l->form->measures[base].reg) {
+			form_refuse(l, of->line,
+				"a column that is made of others counts no records", of->text);
+			return;
+		}
 		*mm = l->form->measures[base];
 		mm->of = base;
 		mm->where = NULL;
@@ -123,7 +134,7 @@ static void measure_base(struct loader *l, const struct node *section, struct me
 				(struct text){ 0 });
 	}
 	if (!l->failed && date)
-		mm->date = key_date(l, section, mm->reg, "date");
+		mm->date = key_when(l, section, mm->reg, "date");
 }
 
 /* Different facts than those of the measure it builds on. */
@@ -186,6 +197,20 @@ with:
 		measure_with(l, with, mm);
 }
 
+/* What is asked of records. */
+static void measure_records(struct loader *l, const struct node *section, struct measure *mm)
+{
+	mm->where = key_where(l, section, mm->reg);
+	if (!l->failed)
+		form_stock_read(l, section, mm);
+	if (!l->failed)
+		measure_counts(l, section, mm);
+	if (!l->failed)
+		form_stock_ask(l, section, mm);
+	if (!l->failed)
+		form_plan_add(l, mm->reg, section->line);
+}
+
 void form_measure_read(struct loader *l, const struct node *section)
 {
 	struct measure *mm = &l->form->measures[l->form->n_measures];
@@ -200,19 +225,16 @@ void form_measure_read(struct loader *l, const struct node *section)
 	}
 	if (!KEYS_CHECK(l, section, measure_keys))
 		return;
-	measure_base(l, section, mm);
+	if (key_find(section, "formula"))
+		form_formula_read(l, section, mm);
+	else
+		measure_base(l, section, mm);
 	mm->id = section->text.p;
 	mm->zh = key_text(section, "zh", "");
 	mm->en = key_text(section, "en", "");
+	if (!l->failed && mm->reg)
+		measure_records(l, section, mm);
 	if (!l->failed)
-		mm->where = key_where(l, section, mm->reg);
-	if (!l->failed)
-		form_stock_read(l, section, mm);
-	if (!l->failed)
-		measure_counts(l, section, mm);
-	if (!l->failed)
-		form_stock_ask(l, section, mm);
-	if (!l->failed)
-		form_plan_add(l, mm->reg, section->line);
+		form_measure_shown(l, section, mm);
 	l->form->n_measures++;
 }

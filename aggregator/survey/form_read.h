@@ -29,6 +29,10 @@ void form_measure_read(struct loader *l, const struct node *section);
  * known what is counted, and after. */
 void form_stock_read(struct loader *l, const struct node *section, struct measure *mm);
 void form_stock_ask(struct loader *l, const struct node *section, struct measure *mm);
+/* A measure that is made of others; and what all measures may say of themselves (form_formula.c).
+ */
+void form_formula_read(struct loader *l, const struct node *section, struct measure *mm);
+void form_measure_shown(struct loader *l, const struct node *section, struct measure *mm);
 /* Index of a measure, or -1. */
 int form_measure_find(const struct form *f, struct text id);
 /* The number of an entity, of a source: the same one twice has one number. 0 after a fault. */

@@ -14,6 +14,7 @@
 #define TRAITS_MAX 16
 #define ITEMS_MAX 1200
 #define MANY_PERSONS 16
+#define UNITS 20
 
 struct trait {
 	const char *field;
@@ -43,7 +44,7 @@ struct people {
 	struct city city; /* ledgers; its own records are not used */
 	struct item items[ITEMS_MAX];
 	size_t n;
-	char usccs[5][19];
+	char usccs[UNITS][19];
 	const struct kind *kinds;
 	size_t n_kinds;
 	void (*repair)(struct item *r); /* makes it one that is taken in */
@@ -55,7 +56,7 @@ static inline void usccs_make(struct people *p)
 {
 	static const char alphabet[] = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < UNITS; i++) {
 		char canonical[19];
 		const char *code;
 		struct text got;
@@ -256,6 +257,8 @@ static inline struct item *item_new(struct people *p)
 		/* one a day and district: on the same day in several districts, sometimes */
 		r->world = r->key % WORLDS;
 		r->person = (int)(r->key / 8 % MANY_PERSONS);
+	} else if (strcmp(r->kind->reg, "expense") == 0) {
+		r->world = r->key % WORLDS; /* its key is made of unit and year */
 	}
 	item_shuffle(p, r);
 	r->live = true;
