@@ -9,6 +9,7 @@
 #include "daemon/intake/import.h"
 #include "daemon/intake/records.h"
 #include "daemon/intake/refused.h"
+#include "daemon/intake/template.h"
 #include "daemon/loop/watch.h"
 
 #define STATUS_MS 5000
@@ -335,9 +336,12 @@ const struct api_route desk_routes[DESK_ROUTES] = {
 	{ .method = "GET",
 		.path = "/v1/templates/{register}",
 		.command = "template REGISTER",
-		.query = "lang",
+		.query = "format lang",
 		.right = RIGHT_VIEWER,
-		.help_en = "An empty CSV with the register's headers; --lang en for field names.",
-		.help_zh = "登记册的空白 CSV 模板（中文表头；--lang en 为英文字段名）。",
-		.handle = records_template },
+		.help_en =
+			"An empty CSV with the register's headers; --lang en for field names. With "
+			"--to FILE.xlsx a workbook with hints and lists to choose from.",
+		.help_zh = "登记册的空白 CSV 模板（中文表头；--lang en 为英文字段名）；"
+			   "--to 文件.xlsx 则为带说明和下拉列表的工作簿。",
+		.handle = template_show },
 };

@@ -390,22 +390,3 @@ void records_retract(struct api_call *call)
 		api_json(call, json_pack("{s:s, s:I}", "register", reg->name, "position",
 				       (json_int_t)position));
 }
-
-/* ---- template ---- */
-
-void records_template(struct api_call *call)
-{
-	const struct reg *reg = records_register(call);
-	struct buf b = { 0 };
-	bool english;
-
-	if (!reg)
-		return;
-	english = records_english(call);
-	buf_str(&b, "\xef\xbb\xbf");
-	for (size_t i = 0; i < reg->n_fields; i++)
-		buf_printf(&b, "%s%s", i ? "," : "",
-			english ? reg->fields[i].name : reg->fields[i].zh);
-	buf_str(&b, "\r\n");
-	api_text(call, "text/csv; charset=utf-8", &b);
-}

@@ -1,4 +1,4 @@
-/* Records as facts, for people: get, list, history, and the empty template of a register.
+/* Records as facts, for people: get, list, history.
  * Identities are masked: a person is a pid. */
 #ifndef COLLECTOR_RECORDS_H
 #define COLLECTOR_RECORDS_H
@@ -7,11 +7,10 @@
 #include "proto/registers.h"
 
 /* Handlers of routes; the context is the struct daemon. */
-void records_get(struct api_call *call);      /* {register} {key} */
-void records_list(struct api_call *call);     /* {register}; limit, after */
-void records_history(struct api_call *call);  /* {register} {key} */
-void records_retract(struct api_call *call);  /* {register} {key}; reason */
-void records_template(struct api_call *call); /* {register}; lang */
+void records_get(struct api_call *call);     /* {register} {key} */
+void records_list(struct api_call *call);    /* {register}; limit, after */
+void records_history(struct api_call *call); /* {register} {key} */
+void records_retract(struct api_call *call); /* {register} {key}; reason */
 
 /* The register that the path names; NULL: api_fail() was called. */
 const struct reg *records_register(struct api_call *call);

@@ -43,6 +43,7 @@ FOREIGN = {
     "csv.h": ["daemon/reader"],
     "zip.h": ["daemon/reader"],
     "expat.h": ["daemon/reader"],
+    "xlsxwriter.h": ["daemon/intake/template.c", "aggregator"],
     "iconv.h": ["daemon/reader"],
     "sodium.h": ["daemon/ledger", "daemon/link/keys.c", "daemon/ctl/keygen.c", "daemon/intake/vault.c", "daemon/intake/secrets.c"],
     "uv.h": ["daemon/loop", "daemon/link"],
