@@ -16,8 +16,7 @@ extern const size_t table_n_messages;
 
 /* A row of registers.tsv; the rows of a register stand together. */
 struct table_field {
-	const char *reg, *name, *zh, *type, *required, *codes, *key, *notes,
-		*at;
+	const char *reg, *name, *zh, *type, *required, *codes, *key, *notes, *at;
 };
 extern const struct table_field table_fields[];
 extern const size_t table_n_fields;

@@ -36,7 +36,6 @@ struct link_child {
 	struct socket_loop *turns;
 	struct receipts *receipts;
 	char name[64], endpoint[256], server_key[41];
-	uint32_t heartbeat_ms;
 	void *socket, *monitor;
 	bool shaken; /* this socket's handshake went well */
 	struct child machine;
@@ -163,7 +162,7 @@ static bool connect_to(struct link_child *c)
 	c->socket = zmq_socket(net_context(c->net), ZMQ_DEALER);
 	if (!c->socket)
 		return false;
-	if (net_socket_prepare(c->socket, c->heartbeat_ms) == 0 &&
+	if (net_socket_prepare(c->socket) == 0 &&
 		net_socket_join(c->net, c->socket, c->server_key) == 0)
 		c->monitor = net_monitor_open(c->net, c->socket, events);
 	if (c->monitor && socket_loop_watch(c->turns, SOCKET, c->socket) == 0 &&
@@ -422,7 +421,6 @@ static void machine_init(struct link_child *c, uint32_t own, const struct link_c
 
 	m.backoff_least_ms = m.backoff_most_ms < 500 ? m.backoff_most_ms : 500;
 	m.stopped_ms = 2 * m.backoff_most_ms;
-	c->heartbeat_ms = m.heartbeat_ms;
 	random_bytes(&seed, sizeof seed);
 	child_init(&c->machine, &m, &own, 1, seed);
 }

@@ -17,9 +17,9 @@ const char *net_public_key(struct link_net *net);
 /* Lets n keys (Z85) in, and nobody else; n 0: nobody. Copies. ERR_INVALID: not a key; ERR_NOMEM. */
 MUST_CHECK int net_allow(struct link_net *net, const char (*keys)[41], size_t n);
 
-/* Options of every socket: limits, heartbeats, no lingering, no reconnecting of its own.
+/* Options of every socket: limits, keep-alive, no lingering, no reconnecting of its own.
  * ERR_INVALID when libzmq refuses one. */
-MUST_CHECK int net_socket_prepare(void *socket, uint32_t heartbeat_ms);
+MUST_CHECK int net_socket_prepare(void *socket);
 /* Makes a socket a CURVE server whose peers the ZAP handler judges, and that lets nobody in without
  * one. */
 MUST_CHECK int net_socket_serve(struct link_net *net, void *socket);

@@ -16,7 +16,7 @@
 #define HANDSHAKE_MS 5000
 #define SELF_TEST_MS 5000
 
-int net_socket_prepare(void *socket, uint32_t heartbeat_ms)
+int net_socket_prepare(void *socket)
 {
 	const int64_t message_max = MESSAGE_MAX;
 	const struct {
@@ -29,10 +29,14 @@ int net_socket_prepare(void *socket, uint32_t heartbeat_ms)
 		{ ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS },
 		{ ZMQ_CONNECT_TIMEOUT, HANDSHAKE_MS },
 		{ ZMQ_RECONNECT_IVL, -1 }, /* we come back by our own clock */
-		{ ZMQ_HEARTBEAT_IVL, (int)heartbeat_ms * 2 },
-		{ ZMQ_HEARTBEAT_TIMEOUT, (int)heartbeat_ms * 4 },
-		{ ZMQ_HEARTBEAT_TTL, (int)heartbeat_ms * 8 },
+		/* No ZMQ_HEARTBEAT_*: in 4.3.4 its timer aborts the process when it fires on a
+		 * connection whose peer left behind a full queue (stream_engine_base.cpp,
+		 * `!_io_error`). The protocol has heartbeats of its own; dead hosts are TCP's to
+		 * find, in two minutes. */
 		{ ZMQ_TCP_KEEPALIVE, 1 },
+		{ ZMQ_TCP_KEEPALIVE_IDLE, 60 },
+		{ ZMQ_TCP_KEEPALIVE_INTVL, 10 },
+		{ ZMQ_TCP_KEEPALIVE_CNT, 6 },
 	};
 	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
 		if (zmq_setsockopt(socket, options[i].option, &options[i].value, sizeof(int)) != 0)
@@ -143,7 +147,7 @@ int net_self_test(struct link_net *net, const char *endpoint, struct errmsg *m)
 	void *socket = zmq_socket(net_context(net), ZMQ_DEALER);
 	if (!socket)
 		return err;
-	if (net_socket_prepare(socket, 1000) != 0 ||
+	if (net_socket_prepare(socket) != 0 ||
 		zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, net_public_key(net), 41) != 0 ||
 		zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, stranger.public_key, 41) != 0 ||
 		zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, stranger.secret_key, 41) != 0)

@@ -391,7 +391,7 @@ static int socket_open(struct link_parent *p, const struct link_parent_conf *con
 		return ERR_INVALID;
 	}
 	p->socket = zmq_socket(net_context(p->net), ZMQ_ROUTER);
-	if (!p->socket || net_socket_prepare(p->socket, p->peers.conf.heartbeat_ms) != 0 ||
+	if (!p->socket || net_socket_prepare(p->socket) != 0 ||
 		net_socket_serve(p->net, p->socket) != 0 ||
 		zmq_setsockopt(p->socket, ZMQ_ROUTER_MANDATORY, &one, sizeof one) != 0 ||
 		zmq_setsockopt(p->socket, ZMQ_ROUTER_HANDOVER, &one, sizeof one) != 0) {

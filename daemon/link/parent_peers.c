@@ -187,10 +187,11 @@ static bool worth_logging(struct keyed *k, int fault)
 {
 	uint64_t now = clock_mono_ms();
 
-	if (k->logged == fault && now - k->logged_ms < LOG_AGAIN_MS)
+	uint64_t *last = &k->logged_ms[fault > 0 && fault < LINK_FAULT_END ? fault : 0];
+
+	if (*last && now - *last < LOG_AGAIN_MS)
 		return false;
-	k->logged = fault;
-	k->logged_ms = now;
+	*last = now;
 	return true;
 }
 

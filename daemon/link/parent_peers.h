@@ -23,12 +23,11 @@ struct keyed {
 	char key[41];
 	struct peer machine;
 	struct peer_ledger *ledgers;
-	const uint8_t **signers; /* of each ledger */
-	size_t *rows;		 /* of each ledger, in the configuration */
-	struct route route;	 /* of the live session */
-	bool due;		 /* stands in the driver's list */
-	int logged;		 /* last fault that was logged, and when */
-	uint64_t logged_ms;
+	const uint8_t **signers;	    /* of each ledger */
+	size_t *rows;			    /* of each ledger, in the configuration */
+	struct route route;		    /* of the live session */
+	bool due;			    /* stands in the driver's list */
+	uint64_t logged_ms[LINK_FAULT_END]; /* when each fault was logged last; 0: never */
 };
 
 struct peers {
