@@ -159,7 +159,10 @@ bool api_wants_csv(const struct api_call *call)
 {
 	const char *accept = api_header(call, "Accept");
 
-	return accept && strstr(accept, "text/csv");
+	const char *csv = accept ? strstr(accept, "text/csv") : NULL;
+	const char *json = csv ? strstr(accept, "application/json") : NULL;
+
+	return csv && (!json || csv < json); /* what is named first is liked best */
 }
 
 const char *api_user(const struct api_call *call)

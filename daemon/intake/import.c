@@ -20,6 +20,14 @@ static bool give_up(void *arg)
 	return api_stopping(arg);
 }
 
+/* Refused rows come back as a CSV to whoever takes one, whatever he likes better for a report. */
+static bool takes_csv(const struct api_call *call)
+{
+	const char *accept = api_header(call, "Accept");
+
+	return accept && strstr(accept, "text/csv");
+}
+
 /* What text is when nothing in it tells. */
 static bool encoding(struct api_call *call, enum reader_encoding *out)
 {
@@ -63,7 +71,7 @@ static void *begin(struct api_call *call, bool retract)
 			.dry_run = api_flag(call, "dry_run"),
 			.report = report_form(call),
 			.english = records_english(call),
-			.form = api_wants_csv(call) ? SPOOL_CSV : SPOOL_JSON,
+			.form = takes_csv(call) ? SPOOL_CSV : SPOOL_JSON,
 			.give_up = give_up,
 			.arg = call },
 		.format = reader_format_of(
@@ -142,7 +150,7 @@ static void answer_empty(struct api_call *call, const struct intake_result *r)
 	struct buf b = { 0 };
 	const struct counts *c = &r->counts;
 
-	if (api_wants_csv(call)) {
+	if (takes_csv(call)) {
 		buf_text(&b, r->header);
 		api_text(call, "text/csv; charset=utf-8", &b);
 		return;
@@ -183,7 +191,7 @@ static void answer(struct api_call *call, const struct intake_result *r, bool re
 		api_file(call, types[report_form(call)], r->report);
 	} else if (r->refused >= 0) {
 		api_set_exit(call, 3);
-		api_file(call, api_wants_csv(call) ? "text/csv; charset=utf-8" : "application/json",
+		api_file(call, takes_csv(call) ? "text/csv; charset=utf-8" : "application/json",
 			r->refused);
 	} else {
 		answer_empty(call, r);

@@ -26,10 +26,19 @@ static const struct command retract = { .method = "POST",
 	.path = "/v1/records/{register}/{key}/retract",
 	.command = "retract REGISTER KEY",
 	.query = "reason!" };
+static const struct command retract_file = { .method = "POST",
+	.path = "/v1/records/{register}/retract",
+	.command = "retract REGISTER",
+	.query = "file< reason dry_run?",
+	.upload = true };
 static const struct command verify = { .method = "GET",
 	.path = "/v1/ledgers/{origin}",
 	.command = "ledger verify [ORIGIN]",
 	.query = "" };
+static const struct command show_entries = { .method = "GET",
+	.path = "/v1/ledgers/{origin}",
+	.command = "ledger show ORIGIN",
+	.query = "from to" };
 static const struct command backup = {
 	.method = "POST", .path = "/v1/backup", .command = "backup DIR", .query = "dir!"
 };
@@ -118,6 +127,44 @@ static void files_are_what_is_left(void **state)
 	assert_string_equal(upload_type("a.jsonl"), "application/x-ndjson");
 	assert_string_equal(upload_type("a.xlsx"),
 		"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
+}
+
+static void files_may_be_named_by_an_option(void **state)
+{
+	struct request q;
+	(void)state;
+	assert_int_equal(
+		match(&retract_file, "retract|training|--file|a.csv|--reason=x|--file=--b.csv",
+			NULL, &q),
+		0);
+	assert_string_equal(q.url.p, "/v1/records/training/retract?reason=x");
+	assert_int_equal(q.n_files, 2);
+	assert_string_equal(q.files[0], "a.csv");
+	assert_string_equal(q.files[1], "--b.csv");
+	request_deinit(&q);
+	fails(&retract_file, "retract|training", "--file is missing");
+	fails(&retract_file, "retract|training|--file", "--file wants a value");
+	fails(&retract_file, "retract|training|T1|--file|a", "the word 'T1' is one too many");
+	/* nearer than the command of one record */
+	assert_int_equal(
+		match(&retract_file, "retract|training|--file|a|--bogus", NULL, &q), ERR_INVALID);
+	assert_int_equal(q.literals, 2);
+	request_deinit(&q);
+	fails(&retract, "retract|training|T1|--reason|x|--file|a", "it has no option --file");
+}
+
+static void answers_may_go_into_a_file(void **state)
+{
+	struct request q;
+	(void)state;
+	assert_int_equal(match(&form_show, "form|show|02|--to|a.xlsx|--period|2019", NULL, &q), 0);
+	assert_string_equal(q.url.p, "/v1/forms/02?period=2019");
+	assert_string_equal(q.to, "a.xlsx");
+	request_deinit(&q);
+	fails(&form_show, "form|show|02|--period|2019|--to|a|--to|b", "--to is given twice");
+	fails(&form_show, "form|show|02|--period|2019|--to", "--to wants a value");
+	fails(&retract, "retract|training|T1|--reason|x|--to|a", "it has no option --to");
+	becomes(&show_entries, "ledger|show|310115|--to|7", "/v1/ledgers/310115?to=7");
 }
 
 static void the_language_goes_along_where_it_is_wanted(void **state)
@@ -231,6 +278,8 @@ int main(void)
 		cmocka_unit_test(words_become_a_url),
 		cmocka_unit_test(misfits_are_said),
 		cmocka_unit_test(files_are_what_is_left),
+		cmocka_unit_test(files_may_be_named_by_an_option),
+		cmocka_unit_test(answers_may_go_into_a_file),
 		cmocka_unit_test(the_language_goes_along_where_it_is_wanted),
 		cmocka_unit_test(local_paths_are_made_whole),
 		cmocka_unit_test(usage_is_written_as_it_is_typed),

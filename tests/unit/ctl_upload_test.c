@@ -73,6 +73,8 @@ static void count(struct api_call *call, const char *name, size_t n)
 	api_set_header(call, name, value);
 }
 
+static void table(struct api_call *call);
+
 static void end(struct api_call *call, void *state, bool whole)
 {
 	struct taking *t = state;
@@ -80,6 +82,14 @@ static void end(struct api_call *call, void *state, bool whole)
 	last_whole = whole;
 	if (api_flag(call, "fail")) {
 		api_fail(call, 400, "the file has no column 'name'; add it");
+	} else if (api_flag(call, "report")) {
+		count(call, "Tally-Retracted", 3);
+		count(call, "Tally-Unchanged", 1);
+		count(call, "Tally-Refused", 1);
+		api_set_header(call, "Tally-Warning", "a second sheet");
+		api_set_header(call, "Content-Disposition", "inline");
+		api_set_exit(call, 3);
+		table(call);
 	} else if (api_flag(call, "judge")) {
 		t->refused ? api_fail(call, 400, "%s:1: unknown setting", last_source)
 			   : api_json(call, json_pack("{s:b}", "ok", 1));
@@ -130,7 +140,7 @@ static const struct api_route routes[] = {
 	{ .method = "POST",
 		.path = "/v1/in/{register}",
 		.command = "import REGISTER FILE…",
-		.query = "deny? fail? silent? judge?",
+		.query = "deny? fail? silent? judge? report?",
 		.upload = &upload },
 	{ .method = "GET",
 		.path = "/v1/table",
@@ -318,6 +328,65 @@ static void refusals_of_the_daemon_are_passed_on(void **state)
 	assert_int_equal(send_one(file, ""), CTL_DONE); /* the connection is good again */
 }
 
+static void reports_are_shown(void **state)
+{
+	(void)state;
+	const char *file = path_of("report.csv"), *beside = path_of("report.csv.refused.csv");
+	char *files[] = { (char *)file };
+	write_file(file, "a\n", 3);
+	write_file(beside, "of another time\n", 1);
+	assert_int_equal(send_one(file, "?report=1"), CTL_PART);
+	const char *out = read_file(captured_out);
+	assert_non_null(strstr(out, "12345\n"));
+	assert_non_null(strstr(out, "report.csv: retracted 3, unchanged 1, refused 1\n"));
+	assert_true(said("report.csv: warning: a second sheet"));
+	assert_int_equal(run_as("/v1/in/training?report=1", files, 1, CTL_JSON), CTL_PART);
+	json_t *v = json_loads(read_file(captured_out), 0, NULL);
+	assert_int_equal(json_integer_value(json_object_get(v, "retracted")), 3);
+	assert_int_equal(json_array_size(json_object_get(v, "rows")), 2);
+	assert_null(json_object_get(v, "accepted"));
+	assert_null(json_object_get(v, "refused_file"));
+	json_decref(v);
+	assert_int_equal(run_as("/v1/in/training?report=1", files, 1, CTL_CSV), CTL_PART);
+	assert_string_equal(read_file(captured_out), "area,n\r\n浦东,5\r\ncity,12345\r\n");
+	assert_string_equal(read_file(beside), "of another time\n");
+	assert_int_equal(unlink(beside), 0);
+}
+
+static int save_as(const char *url, const char *to)
+{
+	struct request q = { .method = "GET", .to = to };
+	struct ctl_options o = { .output = CTL_TABLE };
+	buf_str(&q.url, url);
+	capture_begin();
+	int code = ask_run(client, &q, &o);
+	capture_end();
+	buf_deinit(&q.url);
+	return code;
+}
+
+static void answers_are_saved_whole_or_not(void **state)
+{
+	(void)state;
+	const char *to = path_of("kept.csv");
+	assert_int_equal(save_as("/v1/table", to), CTL_DONE);
+	assert_string_equal(read_file(captured_out), "");
+	assert_string_equal(read_file(to), "area,n\r\n浦东,5\r\ncity,12345\r\n");
+	assert_int_equal(save_as("/v1/table?differs=1", path_of("kept.json")), CTL_FAILED);
+	assert_non_null(strstr(read_file(path_of("kept.json")), "\"city\""));
+	assert_int_equal(save_as("/v1/refuse", to), CTL_FAILED);
+	assert_true(said("no such thing"));
+	assert_string_equal(read_file(to), "area,n\r\n浦东,5\r\ncity,12345\r\n");
+	assert_int_equal(save_as("/v1/table", path_of("kept.xlsx")), CTL_FAILED);
+	assert_true(said("only"));
+	assert_int_equal(access(path_of("kept.xlsx"), F_OK), -1);
+	assert_int_equal(save_as("/v1/table", path_of("no/kept.csv")), CTL_FAILED);
+	assert_true(said("No such file"));
+	char command[200];
+	snprintf(command, sizeof command, "test $(ls %s | grep -c '^kept') = 2", dir);
+	assert_int_equal(system(command), 0);
+}
+
 static void a_file_may_be_judged_only(void **state)
 {
 	(void)state;
@@ -442,6 +511,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_file_is_said),
 		cmocka_unit_test(a_file_that_changes_is_never_taken_for_whole),
 		cmocka_unit_test(refusals_of_the_daemon_are_passed_on),
+		cmocka_unit_test(reports_are_shown),
+		cmocka_unit_test(answers_are_saved_whole_or_not),
 		cmocka_unit_test(a_file_may_be_judged_only),
 		cmocka_unit_test(of_several_files_the_worst_counts),
 		cmocka_unit_test(answers_come_in_the_form_that_is_wanted),
