@@ -21,7 +21,7 @@ enum {
 	TAKE_STOCKS = 16,
 };
 
-static size_t row_number(const struct form *f, const uint16_t rows[FORM_DIMS_MAX])
+size_t figures_row_number(const struct form *f, const uint16_t rows[FORM_DIMS_MAX])
 {
 	size_t n = 0;
 
@@ -80,7 +80,7 @@ static void numbers_add(
 	struct figures *f, const struct cell_key *k, const int64_t *slots, uint64_t bits)
 {
 	const struct form *form = f->form;
-	int64_t *to = f->values + row_number(form, k->rows) * form->n_measures;
+	int64_t *to = f->values + figures_row_number(form, k->rows) * form->n_measures;
 	uint16_t up[FORM_DIMS_MAX] = { 0 };
 	uint64_t additive = 0;
 
@@ -93,7 +93,7 @@ static void numbers_add(
 			to[i] += slots[i];
 	}
 	for (size_t n = 0; additive && form_up_next(form, k->rows, &n, up);) {
-		to = f->values + row_number(form, up) * form->n_measures;
+		to = f->values + figures_row_number(form, up) * form->n_measures;
 		for (uint64_t rest = additive; rest; rest &= rest - 1)
 			to[__builtin_ctzll(rest)] += slots[__builtin_ctzll(rest)];
 	}
@@ -103,7 +103,7 @@ static void cell_add(
 	struct figures *f, const struct cell_key *k, const int64_t *slots, unsigned take)
 {
 	const struct form *form = f->form;
-	int64_t *to = f->values + row_number(form, k->rows) * form->n_measures;
+	int64_t *to = f->values + figures_row_number(form, k->rows) * form->n_measures;
 	uint64_t bits = 0;
 
 	for (size_t i = 0; i < form->n_measures; i++) {
@@ -225,6 +225,8 @@ int figures_open(struct figures *f, struct store_txn *views)
 	f->values = calloc(f->n_rows * f->form->n_measures, sizeof(*f->values));
 	f->marks = calloc(f->n_rows * f->form->n_measures, 1);
 	err = f->values && f->marks ? cells_read(f, views) : ERR_NOMEM;
+	if (!err && f->form->sample >= 0 && !f->ever)
+		err = figures_samples(f, views);
 	if (err)
 		figures_close(f);
 	else

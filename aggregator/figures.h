@@ -19,6 +19,11 @@ struct figures {
 #define MARK_NONE 1u	/* does not apply: _Z */
 #define MARK_MISSING 2u /* not reported: M */
 #define MARK_HELD (MARK_NONE | MARK_MISSING)
+/* The value stands, for checks, but is not given out: too few (C), or else one of these could be
+ * inferred (D). */
+#define MARK_CONFIDENTIAL 4u
+#define MARK_SECONDARY 8u
+#define MARK_CONF (MARK_CONFIDENTIAL | MARK_SECONDARY)
 
 /* Reads them; form, period, cumulative and area are given. ERR_INVALID: the form has no such
  * period. */
@@ -26,10 +31,17 @@ MUST_CHECK int figures_open(struct figures *f, struct store_txn *views);
 void figures_close(struct figures *f);
 /* Fills in the columns that are made of others (figures_derive.c); figures_open() did. */
 void figures_derive(struct figures *f);
+/* Fills in quantiles out of the samples of the period, and marks rows with too few of them
+ * (figures_samples.c); figures_open() did. */
+MUST_CHECK int figures_samples(struct figures *f, struct store_txn *views);
+/* Marks what would let a row that is held back be inferred from a total: of all areas of a form and
+ * period, the city first. */
+void figures_hold(struct figures *areas, size_t n);
 /* Is there a number that is not 0, or a mark other than MARK_NONE, in a row's shown columns? */
 bool figures_row_shown(const struct figures *f, size_t row);
 
-/* The row of each dim; ROW_TOTAL for a total. */
+/* The number of a row of each dim, and back: ROW_TOTAL for a total. */
+size_t figures_row_number(const struct form *f, const uint16_t rows[FORM_DIMS_MAX]);
 void figures_row(const struct form *f, size_t row, uint16_t rows[FORM_DIMS_MAX]);
 /* "_T", "_Z", or the code. */
 const char *figures_code(const struct form *f, size_t dim, uint16_t row);

@@ -18,7 +18,7 @@ static __int128 terms_sum(
 		size_t at = row * f->form->n_measures + s->terms[i].measure;
 
 		sum += (__int128)s->terms[i].sign * f->values[at];
-		*mark |= f->marks[at];
+		*mark |= f->marks[at] & MARK_HELD;
 	}
 	return sum;
 }
@@ -54,7 +54,7 @@ static void formula(struct figures *f, size_t row, size_t i)
 	}
 	if (den <= 0)
 		mark |= MARK_NONE;
-	f->marks[at] = mark;
+	f->marks[at] |= mark;
 	f->values[at] = mark ? 0 : rounded(num, den);
 }
 
@@ -74,7 +74,7 @@ void figures_derive(struct figures *f)
 				formula(f, row, i);
 			} else {
 				f->values[at] = 0;
-				f->marks[at] = MARK_NONE;
+				f->marks[at] |= MARK_NONE;
 			}
 		}
 	}

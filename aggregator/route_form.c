@@ -47,15 +47,14 @@ static const char *obs_status(uint8_t mark)
 
 static const char *conf_status(uint8_t mark)
 {
-	(void)mark;
-	return "F";
+	return mark & MARK_CONFIDENTIAL ? "C" : mark & MARK_SECONDARY ? "D" : "F";
 }
 
 /* The value as text, empty when there is none to show. */
 static struct text value_text(
 	const struct figures *f, size_t at, size_t measure, char out[FIGURES_TEXT_MAX])
 {
-	if (f->marks[at] & MARK_HELD)
+	if (f->marks[at] & (MARK_HELD | MARK_CONF))
 		return (struct text){ "", 0 };
 	return (struct text){ out, figures_print(f->form->measures[measure].format, f->values[at],
 					   out, FIGURES_TEXT_MAX) };
@@ -139,16 +138,21 @@ static void csv_area(struct buf *out, const struct question *q, const struct fig
 	buf_deinit(&line);
 }
 
-static void csv_answer(struct api_call *call, const struct question *q, const struct figures *all,
-	const struct api_column *columns, size_t n_columns)
+static bool area_asked(const struct question *q, uint32_t area, bool wide);
+
+static void csv_answer(
+	struct api_call *call, const struct question *q, const struct figures *all, size_t n)
 {
+	struct api_column columns[COLUMNS_MAX];
+	size_t n_columns = long_columns(q->form, columns);
 	struct buf out = { 0 };
 
 	for (size_t i = 0; i < n_columns; i++)
 		buf_printf(&out, "%s%s", i ? "," : "", columns[i].name);
 	buf_str(&out, "\r\n");
-	for (size_t i = 0; i < q->n_areas; i++)
-		csv_area(&out, q, &all[i]);
+	for (size_t i = 0; i < n; i++)
+		if (area_asked(q, all[i].area, false))
+			csv_area(&out, q, &all[i]);
 	if (out.failed) {
 		buf_deinit(&out);
 		api_fail_err(call, ERR_NOMEM, "the figures cannot be written");
@@ -228,35 +232,61 @@ static void wide_notes(struct api_table *table, const struct question *q)
 
 /* ---- form show ---- */
 
+/* Reads the figures of the areas that are asked for. Where some are held back, that depends on all
+ * areas: they are read too, and stand behind the ones that are shown. */
+static int show_read(
+	struct question *q, struct store_txn *t, struct figures *all, size_t *n, bool wide)
+{
+	uint32_t areas[AREAS_MAX];
+	size_t n_all = wide && !q->form->publish ? 1 : q->n_areas;
+	int err = 0;
+
+	memcpy(areas, q->areas, n_all * sizeof(*areas));
+	if (q->form->publish && q->one_area)
+		n_all = aggregator_areas(q->a, t, areas, AREAS_MAX);
+	for (*n = 0; *n < n_all && !err; ++*n) {
+		all[*n] = (struct figures){ .form = q->form,
+			.period = q->period,
+			.cumulative = q->cumulative,
+			.area = areas[*n] };
+		err = figures_open(&all[*n], t);
+	}
+	if (!err && q->form->publish)
+		figures_hold(all, n_all);
+	return err;
+}
+
+static bool area_asked(const struct question *q, uint32_t area, bool wide)
+{
+	for (size_t i = 0; i < (wide ? 1 : q->n_areas); i++)
+		if (q->areas[i] == area)
+			return true;
+	return false;
+}
+
 static int show(struct api_call *call, struct question *q, struct store_txn *t)
 {
 	struct api_column columns[COLUMNS_MAX];
 	bool wide = wants_table(call);
-	size_t n = wide ? wide_columns(q->form, columns) : long_columns(q->form, columns),
-	       shown = wide ? 1 : q->n_areas;
-	struct figures *all = calloc(shown, sizeof(*all));
+	size_t n_columns = wide ? wide_columns(q->form, columns) : long_columns(q->form, columns),
+	       n = 0;
+	struct figures *all = calloc(AREAS_MAX, sizeof(*all));
 	struct api_table *table;
-	int err = all ? 0 : ERR_NOMEM;
+	int err = all ? show_read(q, t, all, &n, wide) : ERR_NOMEM;
 
 	/* All is read before the answer begins: it is whole or an error. */
-	for (size_t i = 0; i < shown && !err; i++) {
-		all[i] = (struct figures){ .form = q->form,
-			.period = q->period,
-			.cumulative = q->cumulative,
-			.area = q->areas[i] };
-		err = figures_open(&all[i], t);
-	}
 	if (!err && !wide && api_wants_csv(call)) {
-		csv_answer(call, q, all, columns, n);
+		csv_answer(call, q, all, n);
 	} else if (!err) {
-		table = api_table(call, columns, n);
-		for (size_t i = 0; i < shown; i++)
-			(wide ? wide_rows : long_area)(table, q, &all[i]);
+		table = api_table(call, columns, n_columns);
+		for (size_t i = 0; i < n; i++)
+			if (area_asked(q, all[i].area, wide))
+				(wide ? wide_rows : long_area)(table, q, &all[i]);
 		if (wide)
 			wide_notes(table, q);
 		api_table_end(table);
 	}
-	for (size_t i = 0; all && i < shown; i++)
+	for (size_t i = 0; i < n; i++)
 		figures_close(&all[i]);
 	free(all);
 	return err;

@@ -16,6 +16,7 @@ struct effects {
 	const struct record_place *where;
 	struct cells *cells;
 	struct fact_changes *changes;
+	struct samples *samples;
 	struct person_facts person;
 	bool person_fact; /* one was made */
 	unsigned lacks;	  /* EFFECT_… */
@@ -241,6 +242,27 @@ static void facts_without_rows(struct effects *e)
 
 /* ---- rows and cells ---- */
 
+/* Among many rows whose codes ascend. */
+static int row_search(const struct form_dim *d, struct text code)
+{
+	size_t n = d->n_codes - d->none - d->other, first = 0, end = n;
+
+	while (first < end) {
+		size_t mid = (first + end) / 2;
+		const char *row = d->rows[mid].code;
+		size_t length = strlen(row), least = length < code.n ? length : code.n;
+		int order = memcmp(row, code.p, least);
+
+		if (order == 0 && length == code.n)
+			return (int)mid;
+		if (order < 0 || (order == 0 && length < code.n))
+			first = mid + 1;
+		else
+			end = mid;
+	}
+	return d->other ? (int)n : -1;
+}
+
 static int dim_row(const struct effects *e, const struct form_dim *d, const struct field *f)
 {
 	struct value v;
@@ -251,10 +273,12 @@ static int dim_row(const struct effects *e, const struct form_dim *d, const stru
 	v = record_value(e->record, f);
 	if (!v.present)
 		return d->none ? (int)d->n_codes - 1 : -1;
+	if (d->sorted)
+		return row_search(d, v.text);
 	for (size_t i = 0; i < d->n_codes; i++)
 		if (text_is(v.text, d->rows[i].code))
 			return (int)i;
-	return -1;
+	return d->other ? (int)d->n_codes - 1 - d->none : -1;
 }
 
 /* false: no row of the form is the record's. */
@@ -289,9 +313,14 @@ struct event_cells {
 /* What one record counts for: 1, or what is summed. */
 static int64_t event_number(const struct effects *e, const struct measure *mm)
 {
-	int64_t v = e->where->weight;
+	int64_t v = e->where->weight, since;
 
-	return mm->kind == MEASURE_SUM ? v * record_value(e->record, mm->sum).number : v;
+	if (mm->kind != MEASURE_SUM)
+		return v;
+	if (mm->sum)
+		return v * record_value(e->record, mm->sum).number;
+	since = day_of(e, mm->since);
+	return since ? v * (days_of_date(day_of(e, mm->date)) - days_of_date(since)) : 0;
 }
 
 static void event_add(struct effects *e, const struct form_plan *p,
@@ -366,6 +395,33 @@ static void stock_event(struct effects *e, const struct form_plan *p,
 	}
 }
 
+/* One single value, for the district and for the city. */
+static void sample_put(struct effects *e, const struct form_plan *p,
+	const uint16_t rows[FORM_DIMS_MAX], size_t i, int month)
+{
+	const struct measure *mm = &p->form->measures[i];
+	struct value v = record_value(e->record, mm->sum), unit = { 0 };
+	struct period period = period_of_month(month);
+	struct sample s = { .at = { p->form->index, e->where->origin, period_code(&period) },
+		.value = v.number,
+		.count = e->where->weight };
+	uint8_t hash[KEY_HASH_BYTES];
+
+	if (!v.present || p->form->sample != (int)i)
+		return;
+	if (p->form->publish)
+		unit = record_value(e->record, p->form->publish->unit);
+	if (unit.present) {
+		hash_key(hash, TEXT("unit"), unit.text);
+		s.unit = get_u64(hash);
+	}
+	memcpy(s.at.rows, rows, sizeof(s.at.rows));
+	samples_add(e->samples, &s, p->form->n_dims);
+	s.at.area = e->where->city;
+	if (e->where->origin != e->where->city)
+		samples_add(e->samples, &s, p->form->n_dims);
+}
+
 static void measure_run(struct effects *e, const struct form_plan *p,
 	const uint16_t rows[FORM_DIMS_MAX], struct event_cells *at, size_t i)
 {
@@ -378,6 +434,8 @@ static void measure_run(struct effects *e, const struct form_plan *p,
 			stock_fact(e, s, rows);
 		else if (s->measure == (int)i)
 			fact_add(e, s, month, 0, rows);
+	} else if (mm->kind == MEASURE_QUANTILE) {
+		sample_put(e, p, rows, i, month);
 	} else if (mm->time != TIME_IN) {
 		stock_event(e, p, rows, i);
 	} else {
@@ -414,11 +472,14 @@ static void plan_run(struct effects *e, const struct form_plan *p)
 }
 
 unsigned record_effects(const struct forms *fs, const struct record *r,
-	const struct record_place *where, struct cells *cells, struct fact_changes *changes)
+	const struct record_place *where, const struct effect_sinks *sinks)
 {
-	struct effects e = {
-		.forms = fs, .record = r, .where = where, .cells = cells, .changes = changes
-	};
+	struct effects e = { .forms = fs,
+		.record = r,
+		.where = where,
+		.cells = sinks->cells,
+		.changes = sinks->changes,
+		.samples = sinks->samples };
 	static const uint16_t no_rows[FORM_DIMS_MAX];
 
 	if (r->reg->n_persons)

@@ -21,7 +21,7 @@
 #ifndef AGGREGATOR_FACTS_H
 #define AGGREGATOR_FACTS_H
 
-#include "aggregator/fold/cells.h"
+#include "aggregator/fold/samples.h"
 #include "daemon/base/buf.h"
 #include "daemon/ledger/hash.h"
 
@@ -80,8 +80,13 @@ struct record_place {
  * bits. */
 #define EFFECT_NO_ROW 1u   /* a form counts it but has no row for it */
 #define EFFECT_NO_BIRTH 2u /* a form asks for the age of its person, which is unknown */
+struct effect_sinks {
+	struct cells *cells;
+	struct fact_changes *changes;
+	struct samples *samples;
+};
 unsigned record_effects(const struct forms *fs, const struct record *r,
-	const struct record_place *where, struct cells *cells, struct fact_changes *changes);
+	const struct record_place *where, const struct effect_sinks *sinks);
 
 /* ---- facts of one entity ---- */
 

@@ -32,6 +32,7 @@ struct fold {
 	uint32_t city;
 	struct cells *cells;
 	struct record_index *records;
+	struct samples *samples;
 	struct fact_changes changes;
 	struct entity_scratch scratch;
 	uint8_t (*facts)[FACT_BYTES]; /* of one entity, after its changes */
@@ -50,9 +51,10 @@ struct fold *fold_open(const struct forms *fs, uint32_t city)
 	f->city = city;
 	f->cells = cells_open(fs);
 	f->records = record_index_open();
+	f->samples = samples_open();
 	arena_init(&f->now, ENTRY_MEMORY);
 	arena_init(&f->before, ENTRY_MEMORY);
-	if (!f->cells || !f->records) {
+	if (!f->cells || !f->records || !f->samples) {
 		fold_close(f);
 		return NULL;
 	}
@@ -65,6 +67,7 @@ void fold_close(struct fold *f)
 		return;
 	cells_close(f->cells);
 	record_index_close(f->records);
+	samples_close(f->samples);
 	fact_changes_deinit(&f->changes);
 	entity_scratch_deinit(&f->scratch);
 	free(f->facts);
@@ -96,6 +99,13 @@ static struct record_place place_in(const struct fold *f, const struct entry_vie
 	};
 }
 
+static unsigned effects_of(struct fold *f, const struct record *r, const struct record_place *place)
+{
+	struct effect_sinks sinks = { f->cells, &f->changes, f->samples };
+
+	return record_effects(f->forms, r, place, &sinks);
+}
+
 /* Takes away what the version at `position` had brought. ERR_DAMAGED: it cannot be read. */
 static int take_out(struct fold *f, uint32_t origin, uint64_t position)
 {
@@ -117,7 +127,7 @@ static int take_out(struct fold *f, uint32_t origin, uint64_t position)
 	e.origin = origin;
 	e.position = position;
 	place = place_in(f, &e, -1);
-	record_effects(f->forms, &r, &place, f->cells, &f->changes);
+	effects_of(f, &r, &place);
 	return 0;
 }
 
@@ -171,7 +181,7 @@ static int fold_record(struct fold *f, const struct entry_view *e)
 		return err;
 	if (!record_index_put(f->records, id, e->position))
 		return ERR_NOMEM;
-	lacks = record_effects(f->forms, &r, &place, f->cells, &f->changes);
+	lacks = effects_of(f, &r, &place);
 	if (lacks)
 		finding_put(f, e, lacks & EFFECT_NO_ROW ? FINDING_NO_ROW : FINDING_NO_BIRTH, NULL);
 	return 0;
@@ -313,6 +323,7 @@ int fold_chunk(struct fold *f, struct store_txn *views, struct store_txn *ledger
 	f->ledgers = ledgers;
 	cells_reset(f->cells);
 	record_index_reset(f->records);
+	samples_reset(f->samples);
 	f->changes.n = 0;
 	f->changes.failed = false;
 	for (size_t i = 0; i < n && !err; i++) {
@@ -333,6 +344,7 @@ int fold_chunk(struct fold *f, struct store_txn *views, struct store_txn *ledger
 	if (!err) {
 		record_index_write(f->records, views, VIEW_RECORD);
 		cells_write(f->cells, views, VIEW_CELL);
+		samples_write(f->samples, views, VIEW_SAMPLE);
 		for (size_t i = 0; i < n; i++)
 			position_write(f, &spans[i]);
 		err = store_txn_err(views);

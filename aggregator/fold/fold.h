@@ -21,8 +21,8 @@
  *   RECORD   origin (4) hash of register and key (16) → position (8): the newest version of each
  * record that lives PERSON   pid (16) → facts (facts.h), sorted: they name all the person's records
  *   GROUP    entity (1) hash (16) → facts with counts: classes and other things that are counted
- * once CELL     cells.h FINDING  origin (4) position (8) → fault code, and the field after a space:
- * entries that could not be folded, or not all */
+ * once CELL     cells.h SAMPLE   samples.h FINDING  origin (4) position (8) → fault code, and the
+ * field after a space: entries that could not be folded, or not all */
 enum {
 	VIEW_META,
 	VIEW_FOLD,
@@ -31,9 +31,10 @@ enum {
 	VIEW_GROUP,
 	VIEW_CELL,
 	VIEW_FINDING,
+	VIEW_SAMPLE,
 	VIEW_TABLES
 };
-#define VIEW_TABLE_NAMES "meta", "fold", "record", "person", "group", "cell", "finding"
+#define VIEW_TABLE_NAMES "meta", "fold", "record", "person", "group", "cell", "finding", "sample"
 extern const char *const view_table_names[VIEW_TABLES];
 
 struct fold; /* scratch memory of a fold; one thread at a time */

@@ -61,13 +61,23 @@ struct form_dim {
 	bool none;		     /* row n_codes - 1 is _Z */
 	struct form_up *ups;	     /* by row, of the first n_codes */
 	const struct form_exception *exceptions;
+	bool other;  /* row n_codes - 1 - none is _O: codes that are not in the list */
+	bool sorted; /* the codes of the list ascend */
+};
+
+/* From how many a row of a survey is given out. */
+struct form_publish {
+	const struct field *unit; /* who reported */
+	int64_t least_units, least_values;
+	int64_t largest; /* percent of the values that may be one unit's; 100: all */
 };
 
 enum measure_kind {
 	MEASURE_EVENTS,
 	MEASURE_SUM,
 	MEASURE_DISTINCT,
-	MEASURE_FORMULA, /* made of other columns when asked; nothing is kept */
+	MEASURE_QUANTILE, /* of single values, which are kept */
+	MEASURE_FORMULA,  /* made of other columns when asked; nothing is kept */
 };
 
 /* What a number is, and so how it is printed. */
@@ -103,10 +113,12 @@ struct measure {
 	const struct reg *reg;
 	const struct field *date; /* of a stock: from this day on */
 	struct measure_stock stock;
-	int of;			  /* index of the measure whose conditions hold too; -1 */
-	const struct expr *where; /* its own condition, or NULL */
-	const struct field *sum;  /* SUM */
-	unsigned source;	  /* DISTINCT: number of its source */
+	int of;			   /* index of the measure whose conditions hold too; -1 */
+	const struct expr *where;  /* its own condition, or NULL */
+	const struct field *sum;   /* SUM; QUANTILE: of which values */
+	const struct field *since; /* SUM without a field: of the days from this date to `date` */
+	int quantile;		   /* QUANTILE: percent */
+	unsigned source;	   /* DISTINCT: number of its source */
 	unsigned with; /* DISTINCT: only entities with a fact of this source too; 0: all */
 	/* DISTINCT and in stock: what is asked of the person at the point */
 	const struct expr *whose; /* of sex and age; or NULL */
@@ -146,6 +158,8 @@ struct form {
 	struct measure measures[FORM_MEASURES_MAX];
 	size_t n_measures;
 	const struct form_check *checks;
+	int sample; /* the measure whose records make the single values; -1: none */
+	const struct form_publish *publish; /* NULL: all is given out */
 };
 
 enum source_kind {

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 static const char *const records_only[] = { "register", "date", "of", "where", "sum", "distinct",
-	"with", "stock", "at", "moves", "highest", "area", "whose", "newest" };
+	"days_since", "with", "quantile", "p", "stock", "at", "moves", "highest", "area", "whose",
+	"newest" };
 
 static const struct check_side *terms_read(
 	struct loader *l, const struct node *section, const char *name)
@@ -50,7 +51,9 @@ static enum measure_format format_of(const struct form *f, const struct measure 
 			return FORMAT_HUNDREDTHS;
 		return f->measures[mm->formula->terms[0].measure].format;
 	}
-	if (mm->kind != MEASURE_SUM)
+	if (mm->kind != MEASURE_SUM && mm->kind != MEASURE_QUANTILE)
+		return FORMAT_WHOLE;
+	if (!mm->sum)
 		return FORMAT_WHOLE;
 	return mm->sum->type == FIELD_MONEY  ? FORMAT_MONEY
 	       : mm->sum->type == FIELD_DEC1 ? FORMAT_TENTHS

@@ -6,6 +6,8 @@
  * keeps of each of them. */
 #include "aggregator/survey/form_keys.h"
 
+#include <stdlib.h>
+
 static const struct key measure_keys[] = {
 	{ "zh", KEY_TEXT, true },
 	{ "en", KEY_TEXT, true },
@@ -16,6 +18,9 @@ static const struct key measure_keys[] = {
 	{ "sum", KEY_TEXT, false },
 	{ "distinct", KEY_LIST, false },
 	{ "with", KEY_SECTION, false },
+	{ "days_since", KEY_TEXT, false },
+	{ "quantile", KEY_TEXT, false },
+	{ "p", KEY_TEXT, false },
 	{ "stock", KEY_SECTION, false },
 	{ "at", KEY_TEXT, false },
 	{ "moves", KEY_TEXT, false },
@@ -149,15 +154,54 @@ static bool source_own(const struct loader *l, const struct node *section, const
 	return mm->of < 0 || l->fs->sources[mm->source]->any != (mm->time == TIME_ANY);
 }
 
+/* All quantiles of a form are of the same values: those of the first one. */
+static void measure_quantile(struct loader *l, const struct node *section, struct measure *mm)
+{
+	const struct node *n = key_find(section, "quantile"), *p = key_find(section, "p");
+	const struct measure *first =
+		l->form->sample >= 0 ? &l->form->measures[l->form->sample] : NULL;
+
+	mm->kind = MEASURE_QUANTILE;
+	mm->sum = key_field(l, mm->reg, n);
+	if (mm->sum && mm->sum->type != FIELD_INT && mm->sum->type != FIELD_DEC1 &&
+		mm->sum->type != FIELD_MONEY)
+		form_refuse(l, n->line, "not a number that has quantiles", n->text);
+	mm->quantile = p ? (int)strtol(p->text.p, NULL, 10) : 0;
+	if (mm->quantile < 1 || mm->quantile > 100)
+		form_refuse(l, section->line, "p is a percentage from 1 to 100", section->text);
+	if (mm->time != TIME_IN || mm->where || mm->of < 0 || key_find(section, "sum") ||
+		key_find(section, "distinct") || key_find(section, "date"))
+		form_refuse(l, section->line,
+			"a quantile builds on a count of records with of, and says nothing else",
+			section->text);
+	if (first && (first->of != mm->of || first->sum != mm->sum))
+		form_refuse(l, section->line, "all quantiles of a form are of the same values",
+			section->text);
+	if (!first)
+		l->form->sample = (int)l->form->n_measures;
+}
+
 static void measure_counts(struct loader *l, const struct node *section, struct measure *mm)
 {
 	const struct node *sum = key_find(section, "sum"),
 			  *distinct = key_find(section, "distinct");
 	const struct node *with = key_find(section, "with");
+	const struct node *quantile = key_find(section, "quantile");
 	bool inherits = mm->of >= 0 && mm->kind == MEASURE_DISTINCT && !distinct;
 	unsigned base = mm->source;
 
-	if (sum && distinct) {
+	if (key_find(section, "days_since")) {
+		mm->kind = MEASURE_SUM;
+		mm->sum = NULL;
+		mm->since = key_date(l, section, mm->reg, "days_since");
+		if (sum || distinct || quantile || !mm->date || mm->date->type != FIELD_DATE)
+			form_refuse(l, section->line,
+				"days are summed from a date to the measure's own, and nothing "
+				"else",
+				section->text);
+	} else if (quantile) {
+		measure_quantile(l, section, mm);
+	} else if (sum && distinct) {
 		form_refuse(
 			l, sum->line, "sum and distinct exclude each other", (struct text){ 0 });
 	} else if (sum) {

@@ -6,8 +6,11 @@
 #include "aggregator/survey/form_keys.h"
 
 #include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "proto/check.h"
+#include "proto/tables.h"
 
 static const struct key form_keys[] = {
 	{ "number", KEY_TEXT, true },
@@ -27,6 +30,13 @@ static const struct key form_keys[] = {
 	{ "dim", KEY_SECTION, true },
 	{ "measure", KEY_SECTION, true },
 	{ "check", KEY_SECTION, false },
+	{ "publish", KEY_SECTION, false },
+};
+static const struct key publish_keys[] = {
+	{ "unit", KEY_TEXT, true },
+	{ "least_units", KEY_TEXT, true },
+	{ "least_values", KEY_TEXT, true },
+	{ "largest", KEY_TEXT, true },
 };
 #define DIM_UNIONS_MAX 16
 
@@ -36,6 +46,7 @@ static const struct key dim_keys[] = {
 	{ "codes", KEY_TEXT, true },
 	{ "rows", KEY_LIST, false },
 	{ "none", KEY_BOOL, false },
+	{ "other", KEY_BOOL, false },
 	{ "row", KEY_SECTION, false },
 	{ "union", KEY_SECTION, false },
 };
@@ -67,20 +78,30 @@ static int row_index(const struct form_dim *d, struct text code)
 	return -1;
 }
 
-static void dim_rows(struct loader *l, const struct node *section, struct form_dim *d)
+/* The occupations are too many for a list of codes; here they are made one. */
+static const struct code_list *occupations(struct loader *l)
 {
-	const struct node *codes = key_find(section, "codes"), *list = key_find(section, "rows");
-	const struct code_list *all = code_list_find(codes->text);
-	struct form_row *rows;
+	struct code_list *list = form_alloc(l, sizeof(*list));
+	struct code *codes = form_alloc(l, table_n_occupations * sizeof(*codes));
+	char *texts = form_alloc(l, table_n_occupations * 11);
 
-	if (!all || all->n == 0 || all->n > FORM_ROWS_MAX) {
-		form_refuse(l, codes->line, "no such list of codes", codes->text);
-		return;
+	if (!list || !codes || !texts)
+		return NULL;
+	for (size_t i = 0; i < table_n_occupations; i++) {
+		uint32_t n = table_occupations[i];
+
+		snprintf(texts + 11 * i, 11, "%u-%02u-%02u-%02u", n / 1000000 % 10, n / 10000 % 100,
+			n / 100 % 100, n % 100);
+		codes[i] = (struct code){ texts + 11 * i, table_occupation_names[i],
+			table_occupation_names[i], "" };
 	}
-	rows = form_alloc(l, (all->n + 1 + DIM_UNIONS_MAX) * sizeof(*rows));
-	if (!rows)
-		return;
-	d->rows = rows;
+	*list = (struct code_list){ "occupation", codes, table_n_occupations };
+	return list;
+}
+
+static void rows_of_list(struct loader *l, const struct node *list, const struct code_list *all,
+	struct form_dim *d, struct form_row *rows)
+{
 	for (size_t i = 0; !list && i < all->n; i++)
 		rows[d->n++] = (struct form_row){ all->at[i].code, all->at[i].zh, all->at[i].en };
 	for (const struct node *n = list ? list->inside : NULL; n && !l->failed; n = n->next) {
@@ -94,6 +115,28 @@ static void dim_rows(struct loader *l, const struct node *section, struct form_d
 			rows[d->n++] =
 				(struct form_row){ all->at[i].code, all->at[i].zh, all->at[i].en };
 	}
+}
+
+static void dim_rows(struct loader *l, const struct node *section, struct form_dim *d)
+{
+	const struct node *codes = key_find(section, "codes"), *list = key_find(section, "rows");
+	bool occupation = text_is(codes->text, "occupation");
+	const struct code_list *all = occupation ? occupations(l) : code_list_find(codes->text);
+	struct form_row *rows;
+
+	if (!all || all->n == 0 || all->n > FORM_ROWS_MAX) {
+		form_refuse(l, codes->line, "no such list of codes", codes->text);
+		return;
+	}
+	rows = form_alloc(l, (all->n + 2 + DIM_UNIONS_MAX) * sizeof(*rows));
+	if (!rows)
+		return;
+	d->rows = rows;
+	rows_of_list(l, list, all, d, rows);
+	d->sorted = occupation && !list;
+	d->other = key_flag(section, "other");
+	if (d->other)
+		rows[d->n++] = (struct form_row){ "_O", "其他", "other" };
 	d->none = key_flag(section, "none");
 	if (d->none)
 		rows[d->n++] = (struct form_row){ "_Z", "不适用", "does not apply" };
@@ -308,6 +351,33 @@ static void head_read(struct loader *l, const struct node *n)
 			(struct text){ 0 });
 }
 
+static int64_t number_read(struct loader *l, const struct node *section, const char *name)
+{
+	const struct node *n = key_find(section, name);
+	char *end;
+	long v = strtol(n->text.p, &end, 10);
+
+	if (!n->text.n || *end || v < 0 || v > 1000000)
+		form_refuse(l, n->line, "a whole number is expected", n->text);
+	return v;
+}
+
+/* From how many values and units on, of the register of the form's quantiles. */
+static void publish_read(struct loader *l, const struct node *section)
+{
+	struct form_publish *p = form_alloc(l, sizeof(*p));
+
+	if (l->form->publish || l->form->sample < 0)
+		form_refuse(l, section->line, "once, in a form that has quantiles", section->name);
+	if (!p || l->failed || !KEYS_CHECK(l, section, publish_keys))
+		return;
+	p->unit = key_field(l, l->form->measures[l->form->sample].reg, key_find(section, "unit"));
+	p->least_units = number_read(l, section, "least_units");
+	p->least_values = number_read(l, section, "least_values");
+	p->largest = number_read(l, section, "largest");
+	l->form->publish = p;
+}
+
 int form_read(struct forms *fs, const char *file, struct text in, struct errmsg *m)
 {
 	struct loader l = { .fs = fs, .file = file, .m = m };
@@ -318,6 +388,7 @@ int form_read(struct forms *fs, const char *file, struct text in, struct errmsg 
 	l.form = form_alloc(&l, sizeof(*l.form));
 	if (!l.form)
 		return ERR_INVALID;
+	l.form->sample = -1;
 	if (n->kind != NODE_SECTION || !text_is(n->name, "form") || !n->text.n || n->next)
 		form_refuse(&l, n->next ? n->next->line : n->line,
 			"a form file holds one form and nothing else", n->name);
@@ -333,6 +404,7 @@ int form_read(struct forms *fs, const char *file, struct text in, struct errmsg 
 		form_refuse(&l, n->line, "the dims make more rows than a form may have",
 			(struct text){ 0 });
 	sections(&l, n, "measure", form_measure_read);
+	sections(&l, n, "publish", publish_read);
 	sections(&l, n, "check", check_read);
 	if (l.failed)
 		return ERR_INVALID;

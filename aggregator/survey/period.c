@@ -142,3 +142,12 @@ bool date_is_month_end(int64_t yyyymmdd)
 
 	return month >= 1 && month <= 12 && day >= days[month - 1] + (month == 2 && leap);
 }
+
+int64_t days_of_date(int64_t yyyymmdd)
+{
+	int64_t month = yyyymmdd / 100 % 100, year = yyyymmdd / 10000 - (month <= 2),
+		shifted = (month + 9) % 12; /* March is 0: leap days come last */
+
+	return year * 365 + year / 4 - year / 100 + year / 400 + (153 * shifted + 2) / 5 +
+	       yyyymmdd % 100;
+}

@@ -257,8 +257,8 @@ static inline struct item *item_new(struct people *p)
 		/* one a day and district: on the same day in several districts, sometimes */
 		r->world = r->key % WORLDS;
 		r->person = (int)(r->key / 8 % MANY_PERSONS);
-	} else if (strcmp(r->kind->reg, "expense") == 0) {
-		r->world = r->key % WORLDS; /* its key is made of unit and year */
+	} else if (!r->kind->key) {
+		r->world = r->key % WORLDS; /* its key is made of other fields */
 	}
 	item_shuffle(p, r);
 	r->live = true;
