@@ -54,8 +54,8 @@ struct api_route {
 	const char *path;    /* "/v1/forms/{form}" */
 	const char *command; /* "form show FORM": capitals are the path's variables in order; NULL:
 				not for tallyctl */
-	const char *query;   /* "period! area version cumulative?": `!` required, `?` a flag, `file<`
-				tallyctl's --file, whose bytes are the body; NULL: none */
+	const char *query; /* "period! area version cumulative?": `!` required, `?` a flag, `file<`
+			      tallyctl's --file, whose bytes are the body; NULL: none */
 	enum api_right right;
 	const char *help_en, *help_zh;
 	void (*handle)(struct api_call *call);
