@@ -6,6 +6,7 @@ tallyctl, waits until every district is proven equal, asks the city for its figu
 Ends with 1 if anything is off. Nothing stays behind. TALLY_BUILD names the build folder; PEOPLE the size of the city."""
 
 import argparse
+import collections
 import concurrent.futures
 import os
 import subprocess
@@ -17,11 +18,13 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
 sys.path.insert(0, os.path.join(ROOT, "tests", "generator"))
 
 import generate  # noqa: E402
-from cluster import Cluster, program  # noqa: E402
+from cluster import Cluster, counts, program  # noqa: E402
 
 NAMES = dict(zip(generate.DISTRICTS, (
     "黄浦 Huangpu", "徐汇 Xuhui", "长宁 Changning", "静安 Jing'an", "普陀 Putuo", "虹口 Hongkou", "杨浦 Yangpu", "闵行 Minhang",
     "宝山 Baoshan", "嘉定 Jiading", "浦东 Pudong", "金山 Jinshan", "松江 Songjiang", "青浦 Qingpu", "奉贤 Fengxian", "崇明 Chongming")))
+NAMES["310000"] = "全市 the city"
+FORMATS = {"utf8": "CSV in UTF-8", "gb18030": "CSV in GB18030", "xlsx": "workbooks", "ndjson": "of JSON lines"}
 BOLD, DIM, GOOD, BAD, OFF = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m") if sys.stdout.isatty() else ("",) * 5
 
 
@@ -52,10 +55,15 @@ class Demo:
         where = os.path.join(self.cluster.dir, "registers")
         self.manifest = generate.generate(generate.parse(
             ["--seed", "2019", "--people", str(self.people), "--out", where, "--corrections", "0.01", "--retractions", "0.001",
-             "--broken", "2", "--registers", "training,certificate,person,assessment"]))
+             "--broken", "2", "--registers", "all", "--formats", "mixed"]))
         self.where = where
-        for register, n in self.manifest["rows"].items():
-            self.say(f"{n:7,} rows of {register}")
+        rows = self.manifest["rows"]
+        for register in list(rows)[:4]:
+            self.say(f"{rows[register]:7,} rows of {register}")
+        rest = list(rows)[4:]
+        self.say(f"{sum(rows[r] for r in rest):7,} rows of the other {len(rest)} registers: {', '.join(rest[:3])} … {rest[-1]}")
+        kinds = collections.Counter(f["format"] for f in self.manifest["files"])
+        self.say("files: " + ", ".join(f"{n} {FORMATS[kind]}" for kind, n in kinds.most_common()))
         self.say("clerks write as they like: Chinese and English headers, five kinds of dates, codes or their names")
 
     def start(self):
@@ -65,12 +73,12 @@ class Demo:
 
     def import_district(self, district):
         """All first files, then the corrections, then the retractions; (district, sums of the answers, seconds)."""
-        node, began = self.cluster.districts[district], time.monotonic()
+        node, began = self.cluster.districts.get(district, self.cluster.city), time.monotonic()
         sums = [0, 0, 0, 0]
         files = [f for f in self.manifest["files"] if f["district"] == district]
         for f in sorted(files, key=lambda f: "corrections" in f["path"]):
             path = os.path.join(self.where, f["path"])
-            answer = node.load(f["register"], path, codes=(3,) if f["refused"] else (0,))
+            answer = counts(node.ctl("import", f["register"], path, codes=(3,) if f["refused"] else (0,)).out)
             if "corrections" in f["path"]:
                 expected = (0, f["good"], 0, 0)
             else:
@@ -89,7 +97,7 @@ class Demo:
         self.title("3 · Every district brings its files in")
         began = time.monotonic()
         total = [0, 0, 0, 0]
-        largest_first = sorted(generate.DISTRICTS, key=lambda d: -sum(f["rows"] for f in self.manifest["files"] if f["district"] == d))
+        largest_first = sorted((*generate.DISTRICTS, "310000"), key=lambda d: -sum(f["rows"] for f in self.manifest["files"] if f["district"] == d))
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
             for done in concurrent.futures.as_completed([pool.submit(self.import_district, d) for d in largest_first]):
                 district, sums, seconds = done.result()

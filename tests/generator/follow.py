@@ -5,6 +5,7 @@ Each change is a row of a table: which cells it touches and how. A broken row na
 import random
 
 from registers import field_index, tenths
+from style import FIELDS, REQUIRED, TYPES
 
 REASONS = ("重复录入", "录入错误", "not held after all", "entered by mistake", "学员撤回")
 
@@ -185,16 +186,28 @@ BROKEN = {
         ("theory", "100.5", {}),
     ],
 }
+WRONG = {"date": "2019-02-30", "code": "no such", "codes": "migrant;no such", "uscc": "91310115MA1G4L1WXK", "occ": "6-31", "year": "19",
+         "int": "-1", "dec1": "1.25", "money": "12.345", "bool": "maybe"}
 KEYS = {"training": "enrolment_no", "certificate": None, "person": None, "assessment": "assessment_no"}
+
+
+def broken_by_table(register):
+    """What a register without a list of its own gets wrong: each required field left out, and a bad value of most types."""
+    out = []
+    for (name, *_), kind, required in zip(FIELDS[register], TYPES[register], REQUIRED[register]):
+        out += [(name, "", {})] if required and kind != "key" else []
+        out += [(name, WRONG[kind], {})] if kind in WRONG else []
+    return out
 
 
 def broken(register, cells, k):
     """The k-th kind of broken row of a register, made from a good row: (cells, field at fault)."""
-    table = BROKEN[register]
+    table = BROKEN.get(register) or broken_by_table(register)
     field, text, others = table[k % len(table)]
     cells = list(cells)
-    if KEYS[register]:
-        cells[field_index(register, KEYS[register])] += f"X{k}"
+    key = KEYS[register] if register in KEYS else FIELDS[register][0][0] if TYPES[register][0] == "key" else None
+    if key:
+        cells[field_index(register, key)] += f"X{k}"
     for name, value in {**others, field: text}.items():
         cells[field_index(register, name)] = value
     return cells, field

@@ -11,11 +11,13 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import follow  # noqa: E402
+import formats  # noqa: E402
+import others  # noqa: E402
 from people import DISTRICTS  # noqa: E402
 from registers import City, District  # noqa: E402
 from style import Style  # noqa: E402
 
-REGISTERS = ("training", "certificate", "person", "assessment")
+REGISTERS = ("training", "certificate", "person", "assessment", *others.MAKERS)
 DEFAULT = ("training", "certificate", "person")
 
 
@@ -40,27 +42,24 @@ class Writer:
         os.makedirs(self.dir, exist_ok=True)
 
     def file(self, register, name, rows, broken=()):
-        """rows: lists of cells; broken: (cells, field at fault), scattered among them."""
-        style = self.d.style
-        arrange = style.arrange(register)
-        lines = [",".join(arrange(cells)) for cells in rows]
-        refused = self.scatter(lines, broken, arrange)
-        path = os.path.join(self.dir, name)
-        text = style.end.join([style.header(register), *lines, ""])
-        with open(path, "wb") as f:
-            f.write((b"\xef\xbb\xbf" if style.bom else b"") + text.encode())
+        """rows: lists of cells; broken: (cells, field at fault), scattered among them. The ending is the format's."""
+        nth = REGISTERS.index(register) + int(self.d.code)  # neighbours differ, and so do the registers of a district
+        form = formats.of(self.args.formats == "mixed", nth, len(rows))
+        refused = self.scatter(rows, broken, formats.first_line(form))
+        name += formats.ENDING[form]
+        formats.WRITERS[form](os.path.join(self.dir, name), self.d.style, register, rows)
         self.manifest["files"].append({
-            "district": self.d.code, "register": register, "path": f"{self.d.code}/{name}", "rows": len(lines),
-            "good": len(lines) - len(refused), "refused": refused,
+            "district": self.d.code, "register": register, "path": f"{self.d.code}/{name}", "format": form, "rows": len(rows),
+            "good": len(rows) - len(refused), "refused": refused,
         })
 
-    def scatter(self, lines, broken, arrange):
+    def scatter(self, rows, broken, first_line):
         rnd = random.Random(f"{self.args.seed}/{self.d.code}/scatter")
-        places = sorted(rnd.sample(range(len(lines) + len(broken)), len(broken)))
+        places = sorted(rnd.sample(range(len(rows) + len(broken)), len(broken)))
         refused = []
         for at, (cells, field) in zip(places, broken):
-            lines.insert(at, ",".join(arrange(cells)))
-            refused.append({"line": at + 2, "field": field})  # line 1 is the header
+            rows.insert(at, cells)
+            refused.append({"line": at + first_line, "field": field})
         return refused
 
     def register(self, register):
@@ -70,7 +69,7 @@ class Writer:
         example = []
 
         def good():
-            for cells, facts in getattr(d, register)(args.rows.get(register)):
+            for cells, facts in d.rows(register, args.rows.get(register)):
                 sample.see((cells, facts))
                 if register == "training":
                     self.lead_on(facts)
@@ -78,14 +77,17 @@ class Writer:
                 yield cells
 
         rows = list(good())
-        first = args.districts.index(d.code) * args.broken  # so that small numbers still show every kind over the districts
+        nth = args.districts.index(d.code) if d.code in args.districts else 0
+        first = nth * args.broken  # so that small numbers still show every kind over the districts
         broken = [follow.broken(register, example[0], first + k) for k in range(args.broken)] if rows else []
-        self.file(register, f"{register}.csv", rows, broken)
+        self.file(register, register, rows, broken)
         if rows:
             self.follow_ups(register, sample.kept, rnd)
 
     def lead_on(self, facts):
         city = self.d.city
+        if "subsidy" in self.args.registers:
+            self.d.trained.append(facts)
         certificate = self.d.follows(facts)
         if certificate:
             city.sent[certificate[0]].append(certificate[1])
@@ -103,7 +105,7 @@ class Writer:
             else:
                 self.retracted.append((register, facts[0], rnd.choice(follow.REASONS)))
         if corrected:
-            self.file(register, f"{register}.corrections.csv", corrected)
+            self.file(register, f"{register}.corrections", corrected)
 
     def retractions(self):
         if not self.retracted:
@@ -116,14 +118,20 @@ class Writer:
 
 def generate(args):
     """Writes everything; returns the manifest. Trainings of all districts come first: certificates follow from them."""
-    styles = {d: Style(d, args.plain) for d in args.districts}
+    at_city = [r for r in others.OF_CITY if r in args.registers]
+    styles = {d: Style(d, args.plain) for d in (*args.districts, others.CITY)}
     city = City(args.seed, args.people, args.districts, styles, args.year, args.dense)
     manifest = {"seed": args.seed, "people": args.people, "year": args.year, "districts": list(args.districts),
                 "files": [], "retractions": []}
     writers = [Writer(District(city, code), args, manifest) for code in args.districts]
     for register in args.registers:
         for w in writers:
-            w.register(register)
+            if register != "target":
+                w.register(register)
+    if at_city:
+        writers.append(Writer(District(city, others.CITY), args, manifest))
+        for register in at_city:
+            writers[-1].register(register)
     for w in writers:
         w.retractions()
     files = manifest["files"]
@@ -144,7 +152,7 @@ def districts(text):
 
 
 def registers(text):
-    wanted = text.split(",")
+    wanted = list(REGISTERS) if text == "all" else text.split(",")
     unknown = [r for r in wanted if r not in REGISTERS]
     if unknown:
         raise argparse.ArgumentTypeError(f"no such register: {','.join(unknown)}")
@@ -167,7 +175,8 @@ def parse(argv):
     p.add_argument("--people", type=int, default=65000, help="in the whole of the districts; about 2.6 rows each")
     p.add_argument("--out", required=True)
     p.add_argument("--districts", type=districts, default=DISTRICTS, help="310101,310115 or all")
-    p.add_argument("--registers", type=registers, default=DEFAULT, help=",".join(REGISTERS))
+    p.add_argument("--registers", type=registers, default=DEFAULT, help="all, or of " + ",".join(REGISTERS))
+    p.add_argument("--formats", choices=("csv", "mixed"), default="csv", help="mixed: UTF-8, GB18030, XLSX and NDJSON side by side")
     p.add_argument("--rows", type=rows, default={}, help="exactly so many in each district: training=50000,certificate=0")
     p.add_argument("--year", type=int, default=2019)
     p.add_argument("--corrections", type=float, default=0.0, help="share of rows that a corrections file changes")

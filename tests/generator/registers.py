@@ -5,6 +5,7 @@ import datetime
 import random
 
 import made_up
+import others
 from people import TAKEN, People, Places, weighted
 from style import FIELDS
 
@@ -55,7 +56,12 @@ class District:
         self.kind_of = {t: weighted(self.rnd, k) for t, k in KINDS.items()}
         self.lone_kind = weighted(self.rnd, LONE)
         self.serial = 0
-        self.first, self.after = city.homes[code]
+        self.trained = []  # the facts of its trainings, for what is paid for them
+        self.first, self.after = city.homes.get(code, (0, 0))
+
+    def rows(self, register, wanted=None):
+        """(cells, facts) of a register."""
+        return others.rows(self, register, wanted) if register in others.MAKERS else getattr(self, register)(wanted)
 
     def pick(self, items):
         return items[int(self.rnd.random() * len(items))]

@@ -25,6 +25,14 @@ def load_fields():
     return out
 
 
+def load_column(n):
+    """{register: [the nth column of each field, …]}"""
+    out = {}
+    for row in _rows("registers.tsv"):
+        out.setdefault(row[0], []).append(row[n])
+    return out
+
+
 def load_codes():
     """{list: {code: Chinese text}}"""
     out = {}
@@ -38,6 +46,8 @@ def load_occupations():
 
 
 FIELDS = load_fields()
+TYPES = load_column(3)
+REQUIRED = {register: [r == "y" for r in of] for register, of in load_column(4).items()}
 CODES = load_codes()
 DATES = (
     lambda d: d.strftime("%Y-%m-%d"),
