@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+"""Makes the first corpora of the fuzzers for entries and frames with the independent client of tests/system: entries of every
+kind, a batch, and a frame of every kind. Run by hand when the schemas change; what it writes is committed. Made-up values only."""
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
+
+import zstandard  # noqa: E402
+
+import linkclient as lc  # noqa: E402
+
+PERSON = {"pid": bytes(range(16)), "sex": 1, "birth_year": 1905, "name_tag": bytes(8)}
+
+
+def ledger():
+    out = lc.Ledger(310115, lc.Keys())
+    out.record("training", lc.registers_pb.Training(
+        enrolment_no=b"N1", class_no=b"C1", type=b"upgrade", channel=b"self", institution=b"91310101MA1T000136",
+        status_group=b"employed", groups=[b"migrant", b"veteran"], enrolled_on=20190601, ended_on=20190620, hours_online=125,
+        result=b"completed", **PERSON))
+    out.record("certificate", lc.registers_pb.Certificate(
+        number=b"S000031000123213000045", kind=b"level_social", source=b"assessment", occupation=b"6-31-01-03", level=b"3",
+        issued_on=20210501, **PERSON))
+    out.retract("training", "N1")
+    return out
+
+
+def frame(kind, **fields):
+    f = lc.link_pb.Frame(kind=kind, session=bytes(range(16)))
+    for state in fields.pop("ledgers", ()):
+        f.ledgers.append(state)
+    for name, value in fields.items():
+        setattr(f, name, value)
+    return f.SerializeToString()
+
+
+def main():
+    book = ledger()
+    batch = book.batch(1, book.position)
+    state = lc.link_pb.LedgerState(origin=book.origin, position=book.position, head=book.head)
+    signed = lc.link_pb.LedgerState(origin=book.origin, position=book.position, head=book.head, signature=bytes(64))
+    seeds = {f"entry/{i}": data for i, data in enumerate(book.entries)}
+    seeds["entry/batch"] = batch
+    seeds.update({
+        "frame/hello": frame(lc.HELLO, protocol=1, software=b"seed", ledgers=[state]),
+        "frame/welcome": frame(lc.WELCOME, protocol=1, software=b"seed", ledgers=[signed], credit=1 << 20),
+        "frame/batch": frame(lc.BATCH, origin=book.origin, batch=batch),
+        "frame/batch_zstd": frame(lc.BATCH, origin=book.origin, raw_size=len(batch), batch=zstandard.compress(batch, 1)),
+        "frame/ack": frame(lc.ACK, ledgers=[signed], credit=1 << 21),
+        "frame/ping": frame(lc.PING, nonce=7),
+        "frame/pong": frame(lc.PONG, nonce=7),
+        "frame/fault": frame(lc.FAULT, fault=7, reason=b"fork"),
+    })
+    for name, data in seeds.items():
+        path = os.path.join(HERE, "corpus", name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(data)
+    print(f"{len(seeds)} seeds")
+
+
+if __name__ == "__main__":
+    main()
