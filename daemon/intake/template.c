@@ -129,31 +129,44 @@ static size_t list_column(struct book *b, const struct code_list *list)
 	return c;
 }
 
+/* The rule that was just added shall take its list from `where`. The library has a kind of rule for
+ * that, whose formula it never frees (1.1.4); so the formula is put over the text of an ordinary
+ * list, which it frees. */
+static bool list_from(struct book *b, const char *where)
+{
+	const lxw_data_val_obj *rule = STAILQ_FIRST(b->sheet->data_validations);
+
+	while (rule && STAILQ_NEXT(rule, list_pointers))
+		rule = STAILQ_NEXT(rule, list_pointers);
+	if (!rule || !rule->value_formula || strlen(rule->value_formula) < strlen(where))
+		return false;
+	memcpy(rule->value_formula, where, strlen(where) + 1);
+	return true;
+}
+
 static void choose(struct book *b, size_t column)
 {
-	const struct field *f = &b->reg->fields[column];
 	static char *const bools[][3] = { { "是", "否", NULL }, { "yes", "no", NULL } };
-	char where[64], letter[8];
-	lxw_data_validation v = { .ignore_blank = LXW_VALIDATION_ON,
+	static char *const room[] = { "------------------------------------------------", NULL };
+	const struct field *f = &b->reg->fields[column];
+	char where[48], letter[8];
+	lxw_data_validation v = { .validate = LXW_VALIDATION_TYPE_LIST,
+		.ignore_blank = LXW_VALIDATION_ON,
 		.error_type = LXW_VALIDATION_ERROR_TYPE_STOP,
 		.show_error = LXW_VALIDATION_ON,
 		.dropdown = LXW_VALIDATION_ON };
 
-	if (f->type == FIELD_BOOL) {
-		v.validate = LXW_VALIDATION_TYPE_LIST;
-		v.value_list = (char **)(uintptr_t)bools[b->english];
-	} else if (f->type == FIELD_CODE || f->type == FIELD_DOC_TYPE) {
-		lxw_col_to_name(letter, (lxw_col_t)list_column(b, f->codes), LXW_TRUE);
-		(void)snprintf(where, sizeof where, "=" LISTS_SHEET "!%s$1:%s$%zu", letter, letter,
-			f->codes->n);
-		v.validate = LXW_VALIDATION_TYPE_LIST_FORMULA;
-		v.value_formula = where;
-	} else {
+	if (f->type != FIELD_BOOL && f->type != FIELD_CODE && f->type != FIELD_DOC_TYPE)
 		return;
-	}
-	if (worksheet_data_validation_range(b->sheet, 2, (lxw_col_t)column, LAST_ROW,
-		    (lxw_col_t)column, &v) != LXW_NO_ERROR)
-		b->failed = true;
+	v.value_list = (char **)(uintptr_t)(f->codes ? room : bools[b->english]);
+	b->failed = b->failed || worksheet_data_validation_range(b->sheet, 2, (lxw_col_t)column,
+					 LAST_ROW, (lxw_col_t)column, &v) != LXW_NO_ERROR;
+	if (b->failed || !f->codes)
+		return;
+	lxw_col_to_name(letter, (lxw_col_t)list_column(b, f->codes), LXW_TRUE);
+	(void)snprintf(
+		where, sizeof where, LISTS_SHEET "!%s$1:%s$%zu", letter, letter, f->codes->n);
+	b->failed = b->failed || !list_from(b, where);
 }
 
 /* ---- the workbook ---- */

@@ -35,6 +35,14 @@ def test_every_register(node, lang):
         ruled = {str(r.sqref).split("3:")[0].split(" ")[0].rstrip("0123456789") for r in sheet.data_validations.dataValidation}
         wanted = {openpyxl.utils.get_column_letter(i + 1) for i, f in enumerate(fields) if f.type in ("code", "bool", "person.doc_type")}
         assert ruled == wanted, f"{name}: {ruled ^ wanted}"
+        for r in sheet.data_validations.dataValidation:
+            column = openpyxl.utils.column_index_from_string(str(r.sqref).split("3:")[0])
+            if r.formula1.startswith("codes!"):
+                shown = [c[0].value for c in book["codes"][r.formula1.split("!")[1].replace("$", "")]]
+            else:
+                shown = r.formula1.strip('"').split(",")
+            codes = judge_codes(fields[column - 1])
+            assert shown == (codes[lang] if codes else {"zh": ["是", "否"], "en": ["yes", "no"]}[lang]), f"{name}: {shown}"
         for i, f in enumerate(fields):
             letter = openpyxl.utils.get_column_letter(i + 1)
             if f.type in ("key", "uscc", "person.doc_number", "person.phone", "text", "month"):
@@ -44,6 +52,13 @@ def test_every_register(node, lang):
         if register_at == "district":
             r = node.ctl("--lang", "en", "import", name, to, codes=(1,))
             assert "E011" in r.err, r
+
+
+def judge_codes(field):
+    import judge
+    if field.type == "bool":
+        return None
+    return {"en": judge.CODES[field.codes], "zh": list(judge.TEXTS[field.codes])}
 
 
 def column_format(sheet, letter):
