@@ -218,7 +218,10 @@ int figures_open(struct figures *f, struct store_txn *views)
 
 	f->values = NULL;
 	f->marks = NULL;
-	if (!(f->form->periods & 1u << f->period.kind) ||
+	f->views = views;
+	if (f->form->always_cumulative && f->period.kind == PERIOD_MONTH)
+		f->cumulative = true;
+	if ((!f->inner && !(f->form->periods & 1u << f->period.kind)) ||
 		(f->cumulative && (!f->form->cumulative || f->period.kind != PERIOD_MONTH)))
 		return ERR_INVALID;
 	f->n_rows = form_rows(f->form);
@@ -227,6 +230,8 @@ int figures_open(struct figures *f, struct store_txn *views)
 	err = f->values && f->marks ? cells_read(f, views) : ERR_NOMEM;
 	if (!err && f->form->sample >= 0 && !f->ever)
 		err = figures_samples(f, views);
+	if (!err && !f->ever)
+		err = figures_cells(f);
 	if (err)
 		figures_close(f);
 	else
@@ -247,7 +252,8 @@ bool figures_row_shown(const struct figures *f, size_t row)
 	const struct form *form = f->form;
 
 	for (size_t i = 0, at = row * form->n_measures; i < form->n_measures; i++, at++)
-		if (!form->measures[i].hidden && (f->values[at] || f->marks[at] & ~MARK_NONE))
+		if (!form->measures[i].hidden &&
+			(f->values[at] || f->marks[at] & (MARK_MISSING | MARK_CONF)))
 			return true;
 	return false;
 }

@@ -7,8 +7,10 @@
 struct figures {
 	const struct form *form;
 	struct period period;
-	bool cumulative; /* from January to the end of the month */
-	bool ever;	 /* only what adds up: of all years up to the period's end */
+	bool cumulative;	 /* from January to the end of the month */
+	bool inner;		 /* its stocks at the end of a period that the form does not show */
+	struct store_txn *views; /* while it is opened */
+	bool ever;		 /* only what adds up: of all years up to the period's end */
 	uint32_t area;
 	int64_t *values; /* [row × n_measures + measure]; rows: every combination, the last dim
 			    fastest, totals last */
@@ -23,6 +25,7 @@ struct figures {
  * inferred (D). */
 #define MARK_CONFIDENTIAL 4u
 #define MARK_SECONDARY 8u
+#define MARK_WHOLE 16u /* hundredths that are a count: printed whole */
 #define MARK_CONF (MARK_CONFIDENTIAL | MARK_SECONDARY)
 
 /* Reads them; form, period, cumulative and area are given. ERR_INVALID: the form has no such
@@ -37,6 +40,11 @@ MUST_CHECK int figures_samples(struct figures *f, struct store_txn *views);
 /* Marks what would let a row that is held back be inferred from a total: of all areas of a form and
  * period, the city first. */
 void figures_hold(struct figures *areas, size_t n);
+/* Fills in the columns that refer to other forms, and what follows from them (figures_cells.c). */
+MUST_CHECK int figures_cells(struct figures *f);
+void figures_pace(struct figures *f, size_t row, size_t measure);
+/* num ÷ den, half away from zero; den > 0. */
+int64_t figures_rounded(__int128 num, __int128 den);
 /* Is there a number that is not 0, or a mark other than MARK_NONE, in a row's shown columns? */
 bool figures_row_shown(const struct figures *f, size_t row);
 

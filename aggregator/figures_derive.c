@@ -23,8 +23,7 @@ static __int128 terms_sum(
 	return sum;
 }
 
-/* num ÷ den, half away from zero; den > 0. */
-static int64_t rounded(__int128 num, __int128 den)
+int64_t figures_rounded(__int128 num, __int128 den)
 {
 	__int128 twice = 2 * (num < 0 ? -num : num) + den;
 	int64_t q = (int64_t)(twice / (2 * den));
@@ -55,23 +54,53 @@ static void formula(struct figures *f, size_t row, size_t i)
 	if (den <= 0)
 		mark |= MARK_NONE;
 	f->marks[at] |= mark;
-	f->values[at] = mark ? 0 : rounded(num, den);
+	f->values[at] = mark ? 0 : figures_rounded(num, den);
+}
+
+/* Does a total of the row mean anything? */
+static bool row_applies(const struct figures *f, size_t row)
+{
+	uint16_t rows[FORM_DIMS_MAX] = { 0 };
+
+	figures_row(f->form, row, rows);
+	for (size_t d = 0; d < f->form->n_dims; d++)
+		if (f->form->dims[d].no_total && rows[d] == ROW_TOTAL)
+			return false;
+	return true;
+}
+
+static void cell_derive(struct figures *f, size_t row, size_t i)
+{
+	const struct measure *mm = &f->form->measures[i];
+	size_t at = row * f->form->n_measures + i;
+
+	if (mm->kind == MEASURE_FORMULA)
+		formula(f, row, i);
+	else if (mm->kind == MEASURE_TIME || mm->kind == MEASURE_FORECAST)
+		figures_pace(f, row, i);
+	else if (mm->reported >= 0 &&
+		 f->values[row * f->form->n_measures + (size_t)mm->reported] == 0)
+		f->marks[at] |= MARK_MISSING;
 }
 
 void figures_derive(struct figures *f)
 {
 	const struct form *form = f->form;
+	bool totals = true;
 
+	for (size_t d = 0; d < form->n_dims; d++)
+		totals = totals && !form->dims[d].no_total;
 	for (size_t i = 0; i < form->n_measures; i++) {
-		bool applies = form->measures[i].periods & 1u << f->period.kind;
+		const struct measure *mm = &form->measures[i];
+		bool applies = f->inner || mm->periods & 1u << f->period.kind;
 
-		if (applies && form->measures[i].kind != MEASURE_FORMULA)
+		if (applies && totals && form_kept(mm) && mm->reported < 0)
 			continue;
 		for (size_t row = 0; row < f->n_rows; row++) {
 			size_t at = row * form->n_measures + i;
 
-			if (applies) {
-				formula(f, row, i);
+			if (applies && (totals || row_applies(f, row))) {
+				cell_derive(f, row, i);
 			} else {
 				f->values[at] = 0;
 				f->marks[at] |= MARK_NONE;

@@ -63,7 +63,7 @@ static struct text value_text(
 static bool cell_shown(const struct question *q, const struct figures *f, size_t at, size_t measure)
 {
 	return !f->form->measures[measure].hidden &&
-	       (q->zeros || f->values[at] || f->marks[at] & ~MARK_NONE);
+	       (q->zeros || f->values[at] || f->marks[at] & (MARK_MISSING | MARK_CONF));
 }
 
 static void long_area(struct api_table *table, const struct question *q, const struct figures *f)

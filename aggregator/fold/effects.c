@@ -323,6 +323,24 @@ static int64_t event_number(const struct effects *e, const struct measure *mm)
 	return since ? v * (days_of_date(day_of(e, mm->date)) - days_of_date(since)) : 0;
 }
 
+/* Into the area that the record names. */
+static void place_add(struct effects *e, const struct form_plan *p,
+	const uint16_t rows[FORM_DIMS_MAX], int month, size_t slot)
+{
+	const struct measure *mm = &p->form->measures[slot];
+	struct value area = record_value(e->record, mm->place);
+	struct period period = period_of_month(month);
+	uint32_t code = 0;
+	int64_t *numbers;
+
+	for (size_t i = 0; area.present && i < area.text.n; i++)
+		code = code * 10 + (uint32_t)(area.text.p[i] - '0');
+	numbers = code ? cells_at(e->cells, p->form, period_code(&period), place_of(code, rows))
+		       : NULL;
+	if (numbers)
+		numbers[slot] += event_number(e, mm);
+}
+
 static void event_add(struct effects *e, const struct form_plan *p,
 	const uint16_t rows[FORM_DIMS_MAX], struct event_cells *at, size_t slot)
 {
@@ -330,6 +348,10 @@ static void event_add(struct effects *e, const struct form_plan *p,
 
 	if (v == 0)
 		return;
+	if (p->form->measures[slot].place) {
+		place_add(e, p, rows, at->month, slot);
+		return;
+	}
 	if (!at->district) {
 		struct period period = period_of_month(at->month);
 		uint16_t code = period_code(&period);

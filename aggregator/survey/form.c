@@ -148,11 +148,11 @@ void form_plan_add(struct loader *l, const struct reg *reg, int line)
 	p->form = l->form;
 	p->reg = reg;
 	for (size_t i = 0; i < l->form->n_dims; i++) {
-		int f = register_field(reg, text_of(l->form->dims[i].name));
+		int f = register_field(reg, text_of(l->form->dims[i].field));
 
 		if (f < 0 || !reg->fields[f].pb) {
 			form_refuse(l, line, "the register has no field of the name of a dim",
-				text_of(l->form->dims[i].name));
+				text_of(l->form->dims[i].field));
 			return;
 		}
 		p->fields[i] = &reg->fields[f];
@@ -211,6 +211,8 @@ struct forms *forms_open(const struct form_source *sources, size_t n, struct err
 		err = file.p ? form_read(fs, file.p, text_of(sorted[i].text), m) : ERR_NOMEM;
 	}
 	free(sorted);
+	if (!err)
+		err = form_cells_check(fs, m);
 	if (err) {
 		forms_close(fs);
 		return NULL;

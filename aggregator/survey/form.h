@@ -55,6 +55,8 @@ struct form_up {
 
 struct form_dim {
 	const char *name, *zh, *en;
+	const char *field;	     /* of the registers, in which its code stands */
+	bool no_total;		     /* a total means nothing */
 	const struct form_row *rows; /* codes, _Z, unions: in the order of tables; without `_T` */
 	size_t n_codes;		     /* those that records stand in, _Z included */
 	size_t n;		     /* with unions */
@@ -77,6 +79,9 @@ enum measure_kind {
 	MEASURE_SUM,
 	MEASURE_DISTINCT,
 	MEASURE_QUANTILE, /* of single values, which are kept */
+	MEASURE_CELL,	  /* taken out of other forms when asked */
+	MEASURE_TIME,	  /* how much of the year is gone, percent */
+	MEASURE_FORECAST, /* what the year will bring at this pace */
 	MEASURE_FORMULA,  /* made of other columns when asked; nothing is kept */
 };
 
@@ -106,6 +111,21 @@ struct measure_stock {
 	const struct field *through; /* up to this day, and then no more; or NULL */
 };
 
+#define CELL_ROWS_MAX 8
+/* What a row takes out of another form: the sum over rows, divided by that over others if given. */
+struct form_cell {
+	uint16_t row; /* of the first dim */
+	const char *form, *measure;
+	const char *rows[CELL_ROWS_MAX]; /* a code for each dim, joined by blanks */
+	const char *per[CELL_ROWS_MAX];
+	size_t n_rows, n_per;
+	bool percent;
+	bool pace; /* grows over the year: a forecast stretches it */
+	const char *file;
+	int line;
+	const struct form_cell *next;
+};
+
 struct measure {
 	const char *id, *zh, *en;
 	enum measure_kind kind;
@@ -131,7 +151,12 @@ struct measure {
 	bool percent;	 /* the quotient times 100 */
 	enum measure_format format;
 	unsigned periods; /* bit of each kind of period in which it applies; else it does not */
-	bool hidden;	  /* others build on it; it is not shown */
+	const struct form_cell *cells; /* CELL */
+	unsigned forecast;	       /* FORECAST: of this column */
+	const struct field *place; /* the area that a record counts in, and only there; NULL: its
+				      district and the city */
+	int reported;		   /* where this column is 0 nothing was reported; -1 */
+	bool hidden;		   /* others build on it; it is not shown */
 };
 
 /* What a form asks of records of one register. */
@@ -153,6 +178,8 @@ struct form {
 	unsigned points;  /* the kind of period (its number) at whose ends stocks are kept: the
 			     finest one that it, or who refers to it, needs */
 	bool cumulative;  /* its months are also shown from January on */
+	bool always_cumulative; /* they are never shown otherwise */
+	const struct forms *set;
 	struct form_dim dims[FORM_DIMS_MAX];
 	size_t n_dims;
 	struct measure measures[FORM_MEASURES_MAX];
@@ -232,6 +259,10 @@ void forms_close(struct forms *fs);
 const struct form *forms_find(const struct forms *fs, struct text id);
 /* The edition in force at the period's end (before the first one: the first); NULL as above. */
 const struct form *forms_at(const struct forms *fs, struct text id, const struct period *p);
+/* Index of a measure, or -1. */
+int form_measure_find(const struct form *f, struct text id);
+/* The row of each dim for "CODE CODE"; false when there is no such row. */
+bool form_row_find(const struct form *f, const char *codes, uint16_t rows[FORM_DIMS_MAX]);
 size_t form_register_index(const struct reg *reg);
 /* Rows of a dim, `_T` included; all combinations of them. */
 static inline size_t form_dim_rows(const struct form *f, size_t dim)
@@ -239,6 +270,11 @@ static inline size_t form_dim_rows(const struct form *f, size_t dim)
 	return f->dims[dim].n + 1;
 }
 size_t form_rows(const struct form *f);
+/* Does it count records, or is it made when asked? */
+static inline bool form_kept(const struct measure *mm)
+{
+	return mm->reg != NULL;
+}
 /* Is the measure kept by months, to be added up? */
 static inline bool form_adds_up(const struct measure *mm)
 {

@@ -46,6 +46,8 @@ void form_formula_read(struct loader *l, const struct node *section, struct meas
 
 static enum measure_format format_of(const struct form *f, const struct measure *mm)
 {
+	if (mm->kind == MEASURE_CELL || mm->kind == MEASURE_TIME || mm->kind == MEASURE_FORECAST)
+		return FORMAT_HUNDREDTHS;
 	if (mm->kind == MEASURE_FORMULA) {
 		if (mm->per || mm->divisor || mm->percent || !mm->formula || !mm->formula->n)
 			return FORMAT_HUNDREDTHS;
@@ -72,7 +74,8 @@ static bool formats_same(const struct form *f, const struct check_side *s)
 
 void form_measure_shown(struct loader *l, const struct node *section, struct measure *mm)
 {
-	const struct node *periods = key_find(section, "periods");
+	const struct node *periods = key_find(section, "periods"),
+			  *reported = key_find(section, "reported");
 
 	if (!periods && mm->of < 0)
 		mm->periods = l->form->periods;
@@ -81,9 +84,14 @@ void form_measure_shown(struct loader *l, const struct node *section, struct mea
 	if (periods && mm->periods & ~l->form->periods)
 		form_refuse(l, periods->line, "a kind of period that the form does not have",
 			periods->name);
-	if (mm->date && mm->date->type == FIELD_YEAR && mm->periods != 1u << PERIOD_YEAR)
+	if (mm->date && mm->date->type == FIELD_YEAR && mm->periods != 1u << PERIOD_YEAR &&
+		!l->form->always_cumulative)
 		form_refuse(
 			l, section->line, "a year is no date for shorter periods", section->text);
+	mm->reported = reported ? form_measure_find(l->form, reported->text) : -1;
+	if (reported && mm->reported < 0)
+		form_refuse(l, reported->line, "no measure of this number stands before",
+			reported->text);
 	mm->hidden = key_flag(section, "hidden");
 	mm->format = format_of(l->form, mm);
 	if (mm->kind == MEASURE_FORMULA && !l->failed &&

@@ -28,6 +28,11 @@ static const struct key measure_keys[] = {
 	{ "area", KEY_LIST, false },
 	{ "whose", KEY_TEXT, false },
 	{ "newest", KEY_SECTION, false },
+	{ "place", KEY_TEXT, false },
+	{ "reported", KEY_TEXT, false },
+	{ "cell", KEY_SECTION, false },
+	{ "time_gone", KEY_BOOL, false },
+	{ "forecast", KEY_TEXT, false },
 	{ "formula", KEY_TEXT, false },
 	{ "per", KEY_TEXT, false },
 	{ "divisor", KEY_TEXT, false },
@@ -241,6 +246,21 @@ with:
 		measure_with(l, with, mm);
 }
 
+/* A record counts in the area that it names. */
+static void measure_place(struct loader *l, const struct node *section, struct measure *mm)
+{
+	const struct node *n = key_find(section, "place");
+
+	if (n)
+		mm->place = key_field(l, mm->reg, n);
+	if (mm->place && (!mm->place->codes || strcmp(mm->place->codes->name, "district") != 0))
+		form_refuse(l, n ? n->line : section->line, "not a field that names an area",
+			n ? n->text : section->text);
+	if (mm->place && !form_adds_up(mm))
+		form_refuse(l, section->line, "place stands beside a date, without distinct",
+			section->text);
+}
+
 /* What is asked of records. */
 static void measure_records(struct loader *l, const struct node *section, struct measure *mm)
 {
@@ -251,6 +271,8 @@ static void measure_records(struct loader *l, const struct node *section, struct
 		measure_counts(l, section, mm);
 	if (!l->failed)
 		form_stock_ask(l, section, mm);
+	if (!l->failed)
+		measure_place(l, section, mm);
 	if (!l->failed)
 		form_plan_add(l, mm->reg, section->line);
 }
@@ -271,6 +293,9 @@ void form_measure_read(struct loader *l, const struct node *section)
 		return;
 	if (key_find(section, "formula"))
 		form_formula_read(l, section, mm);
+	else if (key_find(section, "cell") || key_find(section, "time_gone") ||
+		 key_find(section, "forecast"))
+		form_cells_read(l, section, mm);
 	else
 		measure_base(l, section, mm);
 	mm->id = section->text.p;

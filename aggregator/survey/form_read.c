@@ -27,6 +27,7 @@ static const struct key form_keys[] = {
 	{ "valid_from", KEY_TEXT, false },
 	{ "points", KEY_TEXT, false },
 	{ "cumulative", KEY_BOOL, false },
+	{ "always_cumulative", KEY_BOOL, false },
 	{ "dim", KEY_SECTION, true },
 	{ "measure", KEY_SECTION, true },
 	{ "check", KEY_SECTION, false },
@@ -47,6 +48,8 @@ static const struct key dim_keys[] = {
 	{ "rows", KEY_LIST, false },
 	{ "none", KEY_BOOL, false },
 	{ "other", KEY_BOOL, false },
+	{ "field", KEY_TEXT, false },
+	{ "total", KEY_BOOL, false },
 	{ "row", KEY_SECTION, false },
 	{ "union", KEY_SECTION, false },
 };
@@ -223,6 +226,8 @@ static void dim_read(struct loader *l, const struct node *section)
 	if (!KEYS_CHECK(l, section, dim_keys))
 		return;
 	d->name = section->text.p;
+	d->field = key_text(section, "field", d->name);
+	d->no_total = key_find(section, "total") && !key_flag(section, "total");
 	d->zh = key_text(section, "zh", "");
 	d->en = key_text(section, "en", "");
 	dim_rows(l, section, d);
@@ -334,7 +339,9 @@ static void head_read(struct loader *l, const struct node *n)
 	f->approval = key_text(n, "approval", "");
 	f->valid_until = until->text.p;
 	f->periods = key_periods(l, key_find(n, "periods"));
-	f->cumulative = key_flag(n, "cumulative");
+	f->always_cumulative = key_flag(n, "always_cumulative");
+	f->cumulative = key_flag(n, "cumulative") || f->always_cumulative;
+	f->set = l->fs;
 	f->points = PERIOD_YEAR;
 	for (unsigned k = PERIOD_YEAR; k < PERIOD_KINDS; k++)
 		if (f->periods & 1u << k)

@@ -33,8 +33,10 @@ void form_stock_ask(struct loader *l, const struct node *section, struct measure
  */
 void form_formula_read(struct loader *l, const struct node *section, struct measure *mm);
 void form_measure_shown(struct loader *l, const struct node *section, struct measure *mm);
-/* Index of a measure, or -1. */
-int form_measure_find(const struct form *f, struct text id);
+/* A measure that refers to other forms (form_cells.c), and, when all are read, whether what they
+ * refer to is there. */
+void form_cells_read(struct loader *l, const struct node *section, struct measure *mm);
+MUST_CHECK int form_cells_check(const struct forms *fs, struct errmsg *m);
 /* The number of an entity, of a source: the same one twice has one number. 0 after a fault. */
 unsigned form_entity(struct loader *l, const struct entity *e, int line);
 unsigned form_source_add(struct loader *l, const struct source *s, int line);
