@@ -95,7 +95,7 @@ class District:
         return [(e.register, e.body) for e in entries if e.kind == RECORD]
 
     def everything(self):
-        return {register: self.node.ctl("list", register, output="json").json() for register in ROWS}
+        return {register: self.node.ctl("list", register, "--limit", "10000", output="json").json() for register in ROWS}
 
 
 @pytest.fixture
