@@ -20,7 +20,6 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
@@ -105,12 +104,13 @@ static void name_of(char out[NAME_MAX + 1], const char *name, int k)
 {
 	const char *dot = strrchr(name, '.');
 	size_t n = dot && dot != name && strlen(dot) <= 16 ? (size_t)(dot - name) : strlen(name);
-	time_t now = (time_t)(clock_wall_ms() / 1000) + 8 * 3600; /* Shanghai */
-	char at[32] = "", count[16] = "";
-	struct tm tm;
+	uint64_t now = clock_wall_ms();
+	int second = (int)((now / 1000 + 8 * 3600) % 86400); /* of Shanghai's day */
+	char at[40] = "", count[16] = "";
 
-	if (k > 0 && gmtime_r(&now, &tm))
-		(void)strftime(at, sizeof at, "-%Y%m%dT%H%M%S", &tm);
+	if (k > 0)
+		(void)snprintf(at, sizeof at, "-%08dT%02d%02d%02d", clock_date(now), second / 3600,
+			second / 60 % 60, second % 60);
 	if (k > 1)
 		(void)snprintf(count, sizeof count, "-%d", k);
 	(void)snprintf(out, NAME_MAX + 1, "%.*s%s%s%s", (int)cut(name, n, STEM_MAX), name, at,
