@@ -408,6 +408,8 @@ static void pump(struct step *s)
 		const struct child_ledger *l = &c->ledgers[at];
 		if (l->next > l->position)
 			continue;
+		if (c->n_flights > 0 && l->position - l->next + 1 < CHILD_GATHER)
+			continue;
 		struct child_action *a = act(s, CHILD_SEND_BATCH);
 		a->ledger = at;
 		a->position = l->next;

@@ -24,6 +24,10 @@ const char *child_state_word(enum child_state s);
 
 #define CHILD_FLIGHTS \
 	8 /* batches sent and not yet acknowledged, at most: live ones gather meanwhile */
+/* While something is in flight, fewer new entries than this wait for its ACK and travel together: a
+ * lone entry leaves at once, a stream of lone entries costs the parent a commit for each round trip
+ * and not for each entry. */
+#define CHILD_GATHER LEDGER_SEAL_ENTRIES
 #define CHILD_MISSED 4 /* heartbeats after which the other side is dead */
 
 struct child_conf {
