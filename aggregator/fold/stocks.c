@@ -312,6 +312,8 @@ static void spans_join(struct stock_scratch *s)
 {
 	size_t n = 0;
 
+	if (s->n_spans == 0)
+		return;
 	qsort(s->spans, s->n_spans, sizeof(*s->spans), by_place);
 	for (size_t i = 0; i < s->n_spans; i++) {
 		struct span *last = n ? &s->spans[n - 1] : NULL;
