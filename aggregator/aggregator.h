@@ -39,6 +39,7 @@ const char *area_name(uint32_t area, bool zh);
 
 void route_form_list(struct api_call *call);
 void route_form_show(struct api_call *call);
+void route_form_overlap(struct api_call *call);
 void route_check_run(struct api_call *call);
 void route_districts(struct api_call *call);
 void route_findings(struct api_call *call);

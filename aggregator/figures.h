@@ -61,7 +61,9 @@ size_t figures_print(enum measure_format format, int64_t value, char *out, size_
 /* Evaluates one check in every row; see form_check.h. */
 struct figures_check {
 	size_t row;
-	double left, right;
+	int64_t left, right;	    /* as the format says */
+	enum measure_format format; /* of the first measure on the left */
+	size_t measure;		    /* of a check of rows: the column */
 };
 /* Calls `fail` for each row in which the check does not hold. Checks that are not asked of this
  * period hold. */

@@ -11,9 +11,11 @@ struct check_rows {
 	size_t hard, soft;
 };
 
-static void side_cell(struct api_table *table, double v)
+static void side_cell(struct api_table *table, enum measure_format format, int64_t v)
 {
-	api_cell_printf(table, "%.10g", v);
+	char text[FIGURES_TEXT_MAX];
+
+	api_cell(table, (struct text){ text, figures_print(format, v, text, sizeof(text)) });
 }
 
 static void check_failed(void *arg, const struct figures_check *found)
@@ -26,14 +28,16 @@ static void check_failed(void *arg, const struct figures_check *found)
 	figures_row(f, found->row, rows);
 	for (size_t d = 0; d < f->n_dims; d++)
 		buf_printf(&where, "%s%s", d ? " " : "", figures_code(f, d, rows[d]));
+	if (r->check->dim >= 0)
+		buf_printf(&where, " %s", f->measures[found->measure].id);
 	api_cell_str(r->table, r->check->id);
 	api_cell_str(r->table, r->check->hard ? "hard" : "soft");
 	api_cell_printf(r->table, "%06u", r->at->area);
 	api_cell(r->table, buf_as_text(&where));
 	api_cell_str(r->table, r->check->rule);
-	side_cell(r->table, found->left);
-	side_cell(r->table, found->right);
-	side_cell(r->table, found->left - found->right);
+	side_cell(r->table, found->format, found->left);
+	side_cell(r->table, found->format, found->right);
+	side_cell(r->table, found->format, found->left - found->right);
 	api_cell_str(r->table, r->q->zh ? r->check->zh : r->check->en);
 	buf_deinit(&where);
 	r->hard += r->check->hard;

@@ -88,6 +88,10 @@ struct effect_sinks {
 unsigned record_effects(const struct forms *fs, const struct record *r,
 	const struct record_place *where, const struct effect_sinks *sinks);
 
+/* The record's row of each dim of a plan's form; false: it has no row for it (record_rows.c). */
+bool record_rows(const struct form_plan *p, const struct record *r, uint32_t origin,
+	uint16_t rows[FORM_DIMS_MAX]);
+
 /* ---- facts of one entity ---- */
 
 struct fact_list {

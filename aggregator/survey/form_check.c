@@ -14,11 +14,13 @@ static const char *const spans[] = {
 	[SPAN_CUMULATIVE_PREVIOUS] = "cumulative_previous",
 	[SPAN_YEAR] = "year",
 	[SPAN_EVER] = "ever",
+	[SPAN_DISTRICTS] = "districts",
 };
 
 struct reader {
 	struct text rest;
 	const struct form *form;
+	int dim; /* -1: terms are columns */
 	struct errmsg *m;
 };
 
@@ -40,6 +42,26 @@ static struct text token(struct reader *r)
 		n = t.n > 1 && strchr("<>", t.p[0]) && t.p[1] == '=' ? 2 : 1;
 	r->rest = (struct text){ t.p + n, t.n - n };
 	return (struct text){ t.p, n };
+}
+
+/* A term of a check of rows. */
+static int row_term(struct reader *r, struct check_side *s, int sign)
+{
+	const struct form_dim *d = &r->form->dims[r->dim];
+	struct check_term t = { .sign = sign };
+	struct text w = token(r);
+
+	while (t.measure < d->n && !text_is(w, d->rows[t.measure].code))
+		t.measure++;
+	if (t.measure == d->n) {
+		if (!text_is(w, "_T"))
+			return refuse(r, "the dim has no such row", w);
+		t.measure = ROW_TOTAL;
+	}
+	if (s->n == CHECK_TERMS_MAX)
+		return refuse(r, "the rule is too long", w);
+	s->terms[s->n++] = t;
+	return 0;
 }
 
 static int term(struct reader *r, struct check_side *s, int sign)
@@ -78,7 +100,7 @@ static int side(struct reader *r, struct check_side *s, struct text *after)
 	int sign = 1, err;
 
 	for (;;) {
-		err = term(r, s, sign);
+		err = r->dim >= 0 ? row_term(r, s, sign) : term(r, s, sign);
 		if (err)
 			return err;
 		*after = token(r);
@@ -105,7 +127,7 @@ static int within(struct reader *r, struct form_check *c)
 int form_terms_parse(
 	struct check_side *s, const struct form *f, struct text source, struct errmsg *m)
 {
-	struct reader r = { .rest = source, .form = f, .m = m };
+	struct reader r = { .rest = source, .form = f, .dim = -1, .m = m };
 	struct text after;
 	int err = side(&r, s, &after);
 
@@ -119,7 +141,7 @@ int form_terms_parse(
 
 int form_check_parse(struct form_check *c, const struct form *f, struct errmsg *m)
 {
-	struct reader r = { .rest = text_of(c->rule), .form = f, .m = m };
+	struct reader r = { .rest = text_of(c->rule), .form = f, .dim = c->dim, .m = m };
 	struct text after;
 	int err = side(&r, &c->left, &after);
 

@@ -5,7 +5,12 @@
  *
  * A side is measures added and subtracted. Before a measure may stand: previous (the period before,
  * of the same kind), year_ago, cumulative (from January), cumulative_previous, year (the year that
- * the period lies in), ever (all years up to the end of the period: events and sums only). */
+ * the period lies in), ever (all years up to the end of the period: events and sums only),
+ * districts (the sum over the districts; asked of the city alone).
+ *
+ * A check with `dim` is a relation between rows of that dim, in each column of `measures`:
+ *
+ *     dim = "level"   measures = {"1", "2"}   rule = "high = 3 + 2 + 1 + T + S" */
 #ifndef AGGREGATOR_FORM_CHECK_H
 #define AGGREGATOR_FORM_CHECK_H
 
@@ -20,6 +25,7 @@ enum check_span {
 	SPAN_CUMULATIVE_PREVIOUS,
 	SPAN_YEAR,
 	SPAN_EVER,
+	SPAN_DISTRICTS,
 	SPANS,
 };
 enum check_relation { CHECK_EQUAL, CHECK_AT_MOST, CHECK_AT_LEAST, CHECK_WITHIN };
@@ -28,19 +34,24 @@ enum check_relation { CHECK_EQUAL, CHECK_AT_MOST, CHECK_AT_LEAST, CHECK_WITHIN }
 struct check_term {
 	int sign; /* 1, -1 */
 	enum check_span span;
-	unsigned measure; /* index in the form */
+	unsigned measure; /* index in the form; of a check of rows the row, ROW_TOTAL for `_T` */
 };
 struct check_side {
 	struct check_term terms[CHECK_TERMS_MAX];
 	size_t n;
 };
 
+#define CHECK_ONLY_MAX 16
 struct form_check {
 	const char *id, *rule;
 	bool hard;
-	const char *zh, *en; /* a word of explanation, or "" */
-	unsigned periods;    /* bit of each period kind in which it is asked */
-	bool last;	     /* only in the last period of a year */
+	const char *zh, *en;		  /* a word of explanation, or "" */
+	unsigned periods;		  /* bit of each period kind in which it is asked */
+	bool last;			  /* only in the last period of a year */
+	int dim;			  /* of a check of rows; -1: of columns */
+	uint64_t measures;		  /* of a check of rows: the columns, bits */
+	const char *only[CHECK_ONLY_MAX]; /* codes of the first dim; none: all rows */
+	size_t n_only;
 	struct check_side left, right;
 	enum check_relation relation;
 	unsigned percent; /* WITHIN */

@@ -69,6 +69,9 @@ static const struct key check_keys[] = {
 	{ "en", KEY_TEXT, false },
 	{ "periods", KEY_LIST, false },
 	{ "last", KEY_BOOL, false },
+	{ "dim", KEY_TEXT, false },
+	{ "measures", KEY_LIST, false },
+	{ "only", KEY_LIST, false },
 };
 
 /* ---- dims ---- */
@@ -241,6 +244,38 @@ static void dim_read(struct loader *l, const struct node *section)
 
 /* ---- checks ---- */
 
+/* Between which rows, in which columns, and in which rows only. */
+static void check_where(struct loader *l, const struct node *section, struct form_check *c)
+{
+	const struct node *dim = key_find(section, "dim"),
+			  *measures = key_find(section, "measures"),
+			  *only = key_find(section, "only");
+
+	c->dim = -1;
+	for (size_t i = 0; dim && i < l->form->n_dims; i++)
+		if (text_is(dim->text, l->form->dims[i].name))
+			c->dim = (int)i;
+	if (dim && c->dim < 0)
+		form_refuse(l, dim->line, "the form has no such dim", dim->text);
+	if (!dim != !measures)
+		form_refuse(l, section->line, "dim and measures stand together", section->text);
+	for (const struct node *n = measures ? measures->inside : NULL; n; n = n->next) {
+		int i = form_measure_find(l->form, n->text);
+
+		if (i < 0)
+			form_refuse(l, n->line, "the form has no such measure", n->text);
+		else
+			c->measures |= 1ull << i;
+	}
+	for (const struct node *n = only ? only->inside : NULL; n; n = n->next) {
+		if (row_index(&l->form->dims[0], n->text) < 0 || c->n_only == CHECK_ONLY_MAX)
+			form_refuse(l, n->line, "the dim has no such row, or there are too many",
+				n->text);
+		else
+			c->only[c->n_only++] = n->text.p;
+	}
+}
+
 static void check_read(struct loader *l, const struct node *section)
 {
 	const struct node *level, *periods;
@@ -266,6 +301,7 @@ static void check_read(struct loader *l, const struct node *section)
 		.periods = periods ? key_periods(l, periods) : l->form->periods,
 		.last = key_flag(section, "last"),
 		.next = l->form->checks };
+	check_where(l, section, c);
 	for (const struct form_check *k = c->next; k; k = k->next)
 		if (strcmp(k->id, c->id) == 0)
 			form_refuse(l, section->line, "stands twice", section->text);
