@@ -196,3 +196,116 @@ def expected(maker, row):
     for prefix in maker.groups:
         out[f"{prefix}sex"], out[f"{prefix}birth_year"] = row[f"{prefix}sex"], row[f"{prefix}birth_year"]
     return out
+
+
+# ---- ways to be wrong: (what is changed, {field: text}) → (code, field) ----
+
+BAD = {  # type → [(text, code)]
+    "date": [("2019-02-30", "E105"), ("1949-12-31", "E106")],
+    "year": [("19", "E112"), ("2090", "E112")],
+    "int": [("1.5", "E109"), ("1000000000001", "E114")],
+    "dec1": [("1.25", "E110"), ("100000000000.1", "E114")],
+    "money": [("12.345", "E107"), ("100000000000.01", "E108")],
+    "bool": [("maybe", "E111")],
+    "code": [("no such", "E301")],
+    "codes": [("no such", "E301")],
+    "uscc": [("91310101MA1T00013", "E211"), ("91310101MA1T000137", "E212"), (None, "E213")],
+    "occ": [("6-31", "E303"), ("9-99-99-99", "W301")],
+    "text": [("甲\x01", "E103"), ("甲" * 201, "E104")],
+    "key": [("甲\x01", "E103"), ("甲" * 201, "E104")],
+    "person.name": [("甲" * 65, "E201")],
+    "person.doc_type": [("999", "E301")],
+    "person.doc_number": [("31010119030105001", "E202"), ("990101190301050011", "E203"), ("310101190302300012", "E204"),
+                          ("310101190301050016", "E205")],
+    "person.phone": [("1" * 201, "E104")],
+}
+
+
+def no_department():
+    """A credit code whose first character is none of the departments, with a right check character."""
+    return made_up.uscc("310101", 7, "B1")
+
+
+def check_digits_of(code):
+    """E203 and E204 want numbers whose other parts are right."""
+    front = {"E203": "99010119030105001", "E204": "31010119030230001"}[code]
+    return front + made_up.CHECK[sum(int(c) * w for c, w in zip(front, made_up.WEIGHTS)) % 11]
+
+
+def bad_values(maker):
+    """(cells as texts, code, field) for each field by its type, and each that is required."""
+    for f in maker.fields:
+        for text_, code in BAD[f.type]:
+            if code == "E213":
+                text_ = no_department()
+            if code in ("E203", "E204"):
+                text_ = check_digits_of(code)
+            yield {f.name: text_}, code, f.name
+        if f.required == "y":
+            yield {f.name: ""}, "E101", f.name
+
+
+def broken_rules(maker, register):
+    """(cells as texts, code, field) for each row of the rule table: the rule's own words turned round."""
+    for field, code, check, *arg in RULES.get(register, ()):
+        first = arg[1].split(";")[0]
+        listed = set(arg[1].split(";"))
+        other = next((c for c in CODES.get(maker.codes.get(arg[0], ""), ()) if c not in listed), None)
+        day, amount = "2019-03-01", "5"
+        changes = {
+            "required_when": lambda: {arg[0]: first, field: ""},
+            "required_unless": lambda: {arg[0]: other, field: ""},
+            "required_without": lambda: {arg[0]: "", field: ""},
+            "required_above": lambda: {arg[0]: amount, field: ""},
+            "empty_when": lambda: {arg[0]: first, field: "4"},
+            "true_when": lambda: {arg[0]: other, field: "1"},
+            "one_when": lambda: {arg[0]: first, field: next(c for c in CODES[maker.codes[field]] if c not in arg[2].split(";"))},
+            "not_before": lambda: {arg[0]: day, field: "2019-02-28"},
+            "not_above": lambda: {arg[0]: amount, field: "6"},
+            "at_least_when": lambda: {arg[1]: arg[2].split(";")[0], arg[0]: amount, field: "4"},
+            "between": lambda: {field: str(int(arg[1]) + 1) if arg[1] else str(int(arg[0]) - 1)},
+            "certificate": lambda: {"kind": "qualification", "level": "4", field: "12345678901234"},
+            "age": lambda: {arg[0]: day},
+            "period": lambda: {field: "2019年"},
+            "capitals": lambda: {field: "de"},
+            "occupations": lambda: {field: "焊工"},
+            "no_document": lambda: {field: "M310101190301050015"},
+        }[check]()
+        for prefix in maker.groups:
+            if check.startswith("required") and field.startswith((f"{prefix}name", f"{prefix}doc_")):
+                changes.update({f"{prefix}{part}": "" for part in ("name", "doc_type", "doc_number")})
+        yield changes, code, field
+
+
+def broken_identities(maker):
+    """An identity is whole, or absent where that is allowed."""
+    for prefix in maker.groups:
+        if not maker.needed(f"{prefix}name"):
+            given = {"unit": made_up.uscc("310101", 8)} if "unit" in maker.type else {}
+            yield {f"{prefix}name": "", **given}, "E207", f"{prefix}name"
+        yield {f"{prefix}doc_type": "553", f"{prefix}doc_number": "DEU310010301051"[:14] + "9"}, "W201", f"{prefix}doc_number"
+
+
+def broken_numbers(register):
+    """What a certificate's number says and the row does not."""
+    if register == "certificate":
+        number = "S000031000123219000045"  # of 2021, level 9
+        base = {"kind": "level_social", "level": "9", "issued_on": "2021-01-01", "revoked_on": "", "valid_until": ""}
+        yield {**base, "number": number, "issued_on": "2020-01-01"}, "W221", "number"
+        yield {**base, "number": number, "level": "4"}, "W222", "number"
+        yield {**base, "number": number.replace("31", "32", 1)}, "W223", "number"
+
+
+def soft_uscc(maker):
+    """A credit code that is right, around an organisation code that is not."""
+    body = "91310101MXT000070"
+    body = body[:-1] + "X" if made_up.uscc("310101", 7)[16] != "X" else body
+    check = (31 - sum(made_up.ALPHABET.index(c) * w for c, w in zip(body, made_up.USCC_WEIGHTS)) % 31) % 31
+    for f in maker.fields:
+        if f.type == "uscc":
+            yield {f.name: body + made_up.ALPHABET[check]}, "W211", f.name
+
+
+def spoilt(maker):
+    """[(cells as texts, code, field)]: everything that can be wrong with a row of this register."""
+    return [*bad_values(maker), *broken_rules(maker, maker.register), *broken_identities(maker), *broken_numbers(maker.register), *soft_uscc(maker)]
