@@ -56,6 +56,9 @@ static struct text value_text(
 {
 	if (f->marks[at] & (MARK_HELD | MARK_CONF))
 		return (struct text){ "", 0 };
+	if (f->marks[at] & MARK_WHOLE)
+		return (struct text){ out,
+			figures_print(FORMAT_WHOLE, f->values[at] / 100, out, FIGURES_TEXT_MAX) };
 	return (struct text){ out, figures_print(f->form->measures[measure].format, f->values[at],
 					   out, FIGURES_TEXT_MAX) };
 }
@@ -299,6 +302,15 @@ void route_form_show(struct api_call *call)
 
 /* ---- form list ---- */
 
+static size_t measures_shown(const struct form *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n_measures; i++)
+		n += !f->measures[i].hidden;
+	return n;
+}
+
 void route_form_list(struct api_call *call)
 {
 	static const struct api_column columns[] = {
@@ -333,7 +345,7 @@ void route_form_list(struct api_call *call)
 		api_cell_str(table, kinds);
 		api_cell_str(table, f->cumulative ? "yes" : "no");
 		api_cell(table, buf_as_text(&dims));
-		api_cell_int(table, (int64_t)f->n_measures);
+		api_cell_int(table, (int64_t)measures_shown(f));
 		api_cell_str(table, f->file);
 		buf_deinit(&dims);
 	}

@@ -217,26 +217,130 @@ static void checks_are_judged_with_their_line(void **state)
 		"13.form:9: a kind of period that the form does not have");
 }
 
+#define STOCK \
+	"measure \"1\" { zh = z en = e register = certificate distinct = {person}\n" \
+	"stock { from = issued_on until = revoked_on through = valid_until } }\n"
+
+static void stocks_and_formulas_are_judged_with_their_line(void **state)
+{
+	static const char *const good[] = { "of = 1 at = start", "of = 1 moves = entered",
+		"of = 1 whose = \"age <= 35 and sex = 2\"", "of = 1 highest = kind",
+		"of = 1 area = {person.as_of, certificate.issued_on}",
+		"of = 1 newest \"person\" { date = as_of where = \"status = employed\" }",
+		"formula = 1", "formula = \"1 - 1\" per = 1 percent = true",
+		"formula = 1 divisor = 2", "of = 1 date = issued_on",
+		"of = 1 hidden = true periods = {year}" };
+	static const struct {
+		const char *measure, *words;
+	} bad[] = { { "of = 1 at = noon", "not a word that may stand here: noon" },
+		{ "of = 1 at = end moves = left", "at and moves exclude each other" },
+		{ "of = 1 moves = gone", "moves = gone is for records" },
+		{ "of = 1 whose = \"height = 3\"", "a person is asked for sex, age or birth_year" },
+		{ "of = 1 highest = level", "the form has no such dim: level" },
+		{ "of = 1 area = {person.status}", "not a date of a register of persons" },
+		{ "of = 1 newest \"fund\" { date = year where = x }", "not a register of persons" },
+		{ "register = certificate date = issued_on at = end", "only a stock can be asked" },
+		{ "register = certificate date = issued_on whose = \"sex = 1\"",
+			"only persons in stock can be asked" },
+		{ "formula = 7", "the form has no such measure: 7" },
+		{ "formula = \"previous 1\"", "a formula is made of columns of the same period" },
+		{ "formula = 1 register = certificate", "a formula counts no records: register" },
+		{ "formula = 1 divisor = 0", "a divisor is a whole number" },
+		{ "of = 1 periods = {quarter}", "a kind of period that the form does not have" },
+		{ "of = 1 reported = 9", "no measure of this number stands before: 9" },
+		{ "of = 1 quantile = level p = 10", "not a number that has quantiles" },
+		{ "register = fund date = year", "no field of the name of a dim" },
+		{ "cell \"special\" { form = 99 measure = 1 rows = {_T} }",
+			"there is no such form" },
+		{ "cell \"gold\" { form = 99 measure = 1 rows = {_T} }",
+			"the dim has no such row" },
+		{ "forecast = 1", "a forecast is made of a column that refers to other forms" } };
+	char text[1024], words[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		snprintf(text, sizeof(text),
+			HEAD DIM STOCK "measure \"2\" { zh = z en = e\n%s }\n}\n", good[i]);
+		taken(text);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		snprintf(text, sizeof(text),
+			HEAD DIM STOCK "measure \"2\" { zh = z en = e\n%s }\n}\n", bad[i].measure);
+		snprintf(words, sizeof(words), "%s", bad[i].words);
+		refused(text, "13.form:");
+		refused(text, words);
+	}
+	refused(HEAD "dim \"kind\" { zh = k en = k codes = certificate_kind\nunion \"all\" { zh = "
+		     "z en = e\n"
+		     "of = {gold} } }\n" ONE "}\n",
+		"13.form:6: the dim has no such row: gold");
+	refused(HEAD DIM ONE "check \"a\" { level = hard dim = kind measures = {1}\nrule = \"gold "
+			     "= special\" }\n}\n",
+		"13.form:7: the dim has no such row: gold");
+	refused(HEAD DIM ONE
+		"check \"a\" { level = hard dim = kind\nrule = \"special = special\" }\n}\n",
+		"dim and measures stand together");
+	refused(HEAD DIM ONE
+		"publish { unit = number least_units = 1 least_values = 1 largest = 50 }\n}\n",
+		"in a form that has quantiles");
+}
+
+/* Editions: the one in force at the period's end. */
+static void the_edition_depends_on_the_period(void **state)
+{
+	struct form_source two[] = { { "13-b.form",
+					     "form \"13\" {\nvalid_from = \"2020-01-01\" number = "
+					     "n title = t title_en = t issuer = i "
+					     "approver = a approval = a valid_until = "
+					     "\"2030-12-31\" unit = u unit_en = u edition = 2 "
+					     "periods = {month, year}\n" DIM ONE "}\n" },
+		{ "13.form", HEAD DIM ONE "}\n" } };
+	struct period p;
+	struct errmsg m;
+	struct forms *fs;
+
+	(void)state;
+	assert_null(registers_init());
+	fs = forms_open(two, 2, &m);
+	if (!fs)
+		fail_msg("%s", m.text);
+	assert_true(period_parse(&p, TEXT("2019-12")));
+	assert_string_equal(forms_at(fs, TEXT("13"), &p)->edition, "1");
+	assert_true(period_parse(&p, TEXT("2020-01")));
+	assert_string_equal(forms_at(fs, TEXT("13"), &p)->edition, "2");
+	assert_true(period_parse(&p, TEXT("2020")));
+	assert_string_equal(forms_at(fs, TEXT("13"), &p)->edition, "2");
+	assert_string_equal(forms_find(fs, TEXT("13"))->edition, "2");
+	assert_null(forms_at(fs, TEXT("14"), &p));
+	forms_close(fs);
+	two[1].name = "13-c.form";
+	two[1].text = two[0].text;
+	assert_null(forms_open(two, 2, &m));
+	assert_non_null(strstr(m.text, "another file has this form from the same day on"));
+}
+
 /* Every prefix of a good form, and every form with one byte changed, is either taken or refused
  * with a line: never more. */
 static void damaged_forms_are_answers(void **state)
 {
-	const char *whole = form_sources[1].text;
-	size_t n = strlen(whole);
-	char *text = malloc(n + 1);
-	struct errmsg m;
-
 	(void)state;
-	assert_non_null(text);
-	for (size_t i = 0; i < n; i += 13) {
-		memcpy(text, whole, n + 1);
-		text[i] = 0;
-		forms_close(open_one(text, &m));
-		memcpy(text, whole, n + 1);
-		text[i] = "{}\"=# x\xe4"[i % 8];
-		forms_close(open_one(text, &m));
+	for (size_t k = 0; k < form_sources_n; k++) {
+		const char *whole = form_sources[k].text;
+		size_t n = strlen(whole);
+		char *text = malloc(n + 1);
+		struct errmsg m;
+
+		assert_non_null(text);
+		for (size_t i = k; i < n; i += 29) {
+			memcpy(text, whole, n + 1);
+			text[i] = 0;
+			forms_close(open_one(text, &m));
+			memcpy(text, whole, n + 1);
+			text[i] = "{}\"=# x\xe4"[i % 8];
+			forms_close(open_one(text, &m));
+		}
+		free(text);
 	}
-	free(text);
 }
 
 /* ---- conditions on a record ---- */
@@ -328,6 +432,8 @@ int main(void)
 		cmocka_unit_test(settings_are_judged_with_their_line),
 		cmocka_unit_test(conditions_are_judged_with_their_line),
 		cmocka_unit_test(checks_are_judged_with_their_line),
+		cmocka_unit_test(stocks_and_formulas_are_judged_with_their_line),
+		cmocka_unit_test(the_edition_depends_on_the_period),
 		cmocka_unit_test(damaged_forms_are_answers),
 		cmocka_unit_test(conditions_ask_what_they_say),
 		cmocka_unit_test(values_are_printed_as_people_read_them),
