@@ -112,6 +112,30 @@ def road(cluster, files):
     ]
 
 
+def intake(node, path):
+    """Rows a second of one file, from tallyctl to the commit of its last row."""
+    start = time.monotonic()
+    answer = node.load("training", path)
+    spent = time.monotonic() - start
+    assert answer == (ROWS, 0, 0, 0), f"{path}: {answer}"
+    return ROWS / spent
+
+
+def readers(where):
+    """Files of two kinds into one collector whose city is away: reading, checking, pid, vault, commit, and nothing else."""
+    figures = []
+    for kind, name, bar in (("utf8", "CSV", ("≥", 0.05)), ("xlsx", "XLSX", None)):
+        data = Data(os.path.join(where, kind), seed=2, people=ROWS, districts=DISTRICTS[:1], registers=["training"],
+                    rows=f"training={ROWS}", formats=kind)
+        cluster = Cluster()
+        try:
+            node = cluster.build(DISTRICTS[:1]).districts[DISTRICTS[0]].start()
+            figures.append((f"{name} rows, one collector", intake(node, data.path(data.files[0])), "rows/s", "Y1000", bar))
+        finally:
+            cluster.close(check=False)
+    return figures
+
+
 def memory(cluster):
     biggest = max(c.memory() for c in cluster.districts.values())
     return [("anonymous memory, collector", biggest / 1e6, "MB", None, ("≤", 9)),
@@ -133,6 +157,7 @@ def visible(cluster):
 def main():
     with tempfile.TemporaryDirectory(prefix="tlyb", dir="/tmp") as where:
         report = Report(where)
+        report.case(lambda: readers(where))
         data = Data(os.path.join(where, "data"), seed=1, people=ROWS * 4, districts=DISTRICTS, registers=["training"],
                     rows=f"training={ROWS}", broken=0, corrections=0, retractions=0)
         files = {f["district"]: data.path(f) for f in data.files if f["register"] == "training"}

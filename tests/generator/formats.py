@@ -118,10 +118,10 @@ WRITERS = {"utf8": csv, "gb18030": gb18030, "xlsx": xlsx, "ndjson": ndjson}
 ORDER = ("utf8", "xlsx", "gb18030", "ndjson")
 
 
-def of(mixed, nth, rows):
-    """The format of the nth file."""
-    if not mixed:
-        return "utf8"
+def of(option, nth, rows):
+    """The format of the nth file, by the option --formats."""
+    if option != "mixed":
+        return option
     wanted = ORDER[nth % 4]
     return "gb18030" if wanted == "xlsx" and rows > LARGEST_WORKBOOK else wanted
 

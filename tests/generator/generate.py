@@ -44,7 +44,7 @@ class Writer:
     def file(self, register, name, rows, broken=()):
         """rows: lists of cells; broken: (cells, field at fault), scattered among them. The ending is the format's."""
         nth = REGISTERS.index(register) + int(self.d.code)  # neighbours differ, and so do the registers of a district
-        form = formats.of(self.args.formats == "mixed", nth, len(rows))
+        form = formats.of(self.args.formats, nth, len(rows))
         refused = self.scatter(rows, broken, formats.first_line(form))
         name += formats.ENDING[form]
         formats.WRITERS[form](os.path.join(self.dir, name), self.d.style, register, rows)
@@ -176,7 +176,7 @@ def parse(argv):
     p.add_argument("--out", required=True)
     p.add_argument("--districts", type=districts, default=DISTRICTS, help="310101,310115 or all")
     p.add_argument("--registers", type=registers, default=DEFAULT, help="all, or of " + ",".join(REGISTERS))
-    p.add_argument("--formats", choices=("csv", "mixed"), default="csv", help="mixed: UTF-8, GB18030, XLSX and NDJSON side by side")
+    p.add_argument("--formats", choices=("mixed", *formats.WRITERS), default="utf8", help="mixed: all of them side by side")
     p.add_argument("--rows", type=rows, default={}, help="exactly so many in each district: training=50000,certificate=0")
     p.add_argument("--year", type=int, default=2019)
     p.add_argument("--corrections", type=float, default=0.0, help="share of rows that a corrections file changes")
