@@ -60,7 +60,7 @@ static inline void usccs_make(struct people *p)
 		const char *code;
 		struct text got;
 
-		snprintf(p->usccs[i], 19, "91310000MA1FL00%02d_", i);
+		snprintf(p->usccs[i], 19, "91310000MA1FL00%02u_", (unsigned)i % 100);
 		for (const char *c = alphabet; *c; c++) {
 			p->usccs[i][17] = *c;
 			if (uscc_check(text_of(p->usccs[i]), canonical, &got, &code) !=
