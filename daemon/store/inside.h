@@ -82,7 +82,10 @@ struct store {
 	struct store_job *head, **tail;
 	uint64_t waiting;
 	bool sleeping, closing, ended;
-	bool sick; /* the disk failed for another reason than being full */
+	bool gathering;	   /* the writer waits for `crowd` jobs, a moment */
+	size_t crowd;	   /* jobs that were about at the end of the last group */
+	uint64_t crowd_us; /* when that was */
+	bool sick;	   /* the disk failed for another reason than being full */
 	uint64_t commits, jobs, progress_ms;
 	struct waiter *waiters; /* idle ones */
 	pthread_t writer;

@@ -34,6 +34,9 @@
 #define REDO_MOST 4
 #define CHECK_READERS_MS 60000
 #define AGAIN (-1)
+#define GATHER_LEAST 3 /* posters that make a crowd */
+#define GATHER_US 300  /* most that a group waits for its crowd */
+#define CROWD_LASTS_US 1000
 
 enum { JOB_WAITS, JOB_OUT }; /* job->state; OUT: its err is final, it is not run again */
 
@@ -91,6 +94,30 @@ static void sleep_a_while(struct store *s)
 		s->progress_ms = clock_mono_ms();
 }
 
+/* Under the lock. Posters that wait for their answer (single records, each from a client of its
+ * own) come back together when a group was told; half of them would find the next group gone and
+ * make a second one, forever. So a group waits a moment for as many as were about before: fewer
+ * commits, more in each. A lone poster makes no crowd and never waits. */
+static void gather(struct store *s)
+{
+	uint64_t until = s->crowd_us + CROWD_LASTS_US, now = clock_mono_us();
+	struct timespec at;
+
+	if (s->crowd < GATHER_LEAST || s->waiting >= s->crowd || now > until)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_nsec += GATHER_US * 1000;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_nsec -= 1000000000;
+		at.tv_sec++;
+	}
+	s->gathering = true;
+	while (s->waiting < s->crowd && !s->closing)
+		if (pthread_cond_timedwait(&s->wake, &s->lock, &at) != 0)
+			break;
+	s->gathering = false;
+}
+
 /* Waits for jobs and takes a group of them; false when the store closes and nothing is left. */
 static bool take_group(struct store *s, struct group *g)
 {
@@ -107,6 +134,7 @@ static bool take_group(struct store *s, struct group *g)
 			pthread_mutex_lock(&s->lock);
 		}
 	}
+	gather(s);
 	g->jobs = s->head;
 	for (job = s->head; job; job = job->next) {
 		g->n++;
@@ -312,6 +340,8 @@ static void run_group(struct store *s, struct group *g)
 
 	pthread_mutex_lock(&s->lock);
 	s->jobs += g->n;
+	s->crowd = g->n + s->waiting;
+	s->crowd_us = clock_mono_us();
 	s->commits += rc == 0 && wrote;
 	s->sick = rc != 0 && rc != ERR_FULL;
 	if (!s->sick)
@@ -366,7 +396,7 @@ void store_post(struct store *s, struct store_job *job)
 		s->tail = &job->next;
 		s->waiting++;
 	}
-	wake = s->sleeping;
+	wake = s->sleeping || (s->gathering && s->waiting >= s->crowd);
 	s->sleeping = false; /* one signal is enough */
 	if (wake)
 		pthread_cond_signal(&s->wake);
