@@ -210,13 +210,18 @@ lint-tidy: $(GEN_H)
 DESTDIR ?=
 PREFIX ?= /usr
 MAN = $(patsubst deploy/man/%.scd,$(B)/man/%,$(wildcard deploy/man/*.scd)) \
-	$(B)/man/tally-collector.conf.5 $(B)/man/tally-aggregator.conf.5
+	$(B)/man/tally-collector.conf.5 $(B)/man/tally-aggregator.conf.5 $(B)/man/tally-faults.7
 
 .PHONY: man install
 man: $(MAN)
 $(B)/man/%: deploy/man/%.scd
 	@mkdir -p $(@D)
 	scdoc < $< > $@
+
+# The page of error codes is made from their table.
+$(B)/man/tally-faults.7: deploy/man/tally-faults.awk proto/faults.tsv
+	@mkdir -p $(@D)
+	awk -f deploy/man/tally-faults.awk proto/faults.tsv | scdoc > $@
 
 # The settings' pages are made from the settings' rows.
 $(B)/man/tally-%.conf.5: deploy/man/tally-conf.5.in $(B)/tally-%
@@ -225,12 +230,14 @@ $(B)/man/tally-%.conf.5: deploy/man/tally-conf.5.in $(B)/tally-%
 
 install: all man
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/systemd/system \
-		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/tally
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 \
+		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/tally
 	install -m 755 $(B)/tallyctl $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(B)/tally-collector $(B)/tally-aggregator $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 deploy/systemd/*.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	install -m 644 $(filter %.1,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 $(filter %.5,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 $(filter %.7,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man7/
 	install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 README.md NEWS.md LICENSE deploy/examples/*.conf $(DESTDIR)$(PREFIX)/share/doc/tally/
 
