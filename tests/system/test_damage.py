@@ -11,6 +11,7 @@ from test_registers_property import write
 
 ROWS, ROUNDS = 120, 6 if SANITIZED else 16
 MOST = 24 << 20
+assert (ROUNDS + 1) * ROWS <= 10_000, "what one list shows"
 
 
 def damage(rnd, data):
