@@ -14,6 +14,7 @@
 
 #define PIECE (16 * 1024)
 #define BAD "\xff"
+#define CLEARLY 8 /* times more damaged bytes: another encoding */
 
 /* ---- judging ---- */
 
@@ -57,23 +58,24 @@ bool utf8_judge_good(const struct utf8_judge *j)
 	return !j->bad && j->n_open == 0;
 }
 
-static bool note_bad(void *arg, const char *p, size_t n)
+static bool count_bad(void *arg, const char *p, size_t n)
 {
-	bool *bad = arg;
+	uint64_t *bad = arg;
 
-	*bad = memchr(p, 0xff, n) != NULL;
-	return !*bad;
+	for (const char *at = p; (at = memchr(at, 0xff, n - (size_t)(at - p))); at++)
+		++*bad;
+	return true;
 }
 
-static int judge_gb18030(bool *good, struct tape *t)
+/* *bad = bytes that begin no character of GB18030. */
+static int judge_gb18030(uint64_t *bad, struct tape *t, char *piece)
 {
-	bool bad = false, on = true;
 	struct decoder *d;
-	char *piece = malloc(PIECE);
-	int err = piece ? decoder_open(&d, READER_GB18030, note_bad, &bad) : ERR_NOMEM;
+	bool on = true;
+	int err = decoder_open(&d, READER_GB18030, count_bad, bad);
 
 	if (err)
-		goto free_piece;
+		return err;
 	for (uint64_t at = 0; on && at < t->n;) {
 		size_t n = tape_read(t, at, piece, PIECE);
 
@@ -82,12 +84,49 @@ static int judge_gb18030(bool *good, struct tape *t)
 		on = decoder_feed(d, piece, n);
 		at += n;
 	}
-	if (on)
-		(void)decoder_end(d);
-	*good = !bad;
-	err = t->err;
+	(void)decoder_end(d);
 	decoder_close(d);
-free_piece:
+	return t->err;
+}
+
+/* *bad = bytes that begin no character of UTF-8. */
+static int judge_utf8(uint64_t *bad, struct tape *t, char *piece)
+{
+	for (uint64_t at = 0; at < t->n;) {
+		size_t n = tape_read(t, at, piece, PIECE), i = 0;
+
+		if (n == 0)
+			break;
+		while (i < n) {
+			size_t want = wanted((unsigned char)piece[i]);
+
+			if (i > 0 && i + want > n && at + n < t->n)
+				break; /* the next piece begins with it */
+			if (i + want <= n && text_utf8_ok((struct text){ piece + i, want })) {
+				i += want;
+				continue;
+			}
+			++*bad;
+			i++;
+		}
+		at += i;
+	}
+	return t->err;
+}
+
+/* Not strict UTF-8. Strict GB18030 is GB18030. When neither is strict, some bytes are damaged: it
+ * is GB18030 all the same when UTF-8 would have many times more of them, since it reads nonsense
+ * all over such a file. */
+static int judge_weigh(enum reader_encoding *out, struct tape *t)
+{
+	uint64_t gb18030 = 0, utf8 = 0;
+	char *piece = malloc(PIECE);
+	int err = piece ? judge_gb18030(&gb18030, t, piece) : ERR_NOMEM;
+
+	if (!err && gb18030)
+		err = judge_utf8(&utf8, t, piece);
+	if (!err && (gb18030 == 0 || gb18030 * CLEARLY < utf8))
+		*out = READER_GB18030;
 	free(piece);
 	return err;
 }
@@ -97,7 +136,6 @@ int decode_judge(
 {
 	unsigned char h[4] = { 0 };
 	size_t n = tape_read(t, 0, h, sizeof h);
-	bool gb18030 = false;
 	int err = t->err;
 
 	*out = otherwise;
@@ -115,11 +153,8 @@ int decode_judge(
 		*out = READER_GB18030;
 	else if (utf8)
 		*out = READER_UTF8;
-	else {
-		err = judge_gb18030(&gb18030, t);
-		if (!err && gb18030)
-			*out = READER_GB18030;
-	}
+	else
+		err = judge_weigh(out, t);
 	return err;
 }
 

@@ -1,8 +1,9 @@
 /* What a clerk's text is encoded in, and that text as UTF-8.
  *
  * The rule: a BOM; else strict UTF-8 over the whole file; else GB18030 over the whole file; else
- * what the caller says. Guessing from parts is wrong on short Chinese, so that the whole file is
- * judged before its first byte is decoded. */
+ * GB18030 when UTF-8 would have many times more damaged bytes; else what the caller says. Guessing
+ * from parts is wrong on short Chinese, so that the whole file is judged before its first byte is
+ * decoded. */
 #ifndef READER_DECODE_H
 #define READER_DECODE_H
 

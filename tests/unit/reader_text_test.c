@@ -75,6 +75,9 @@ static void what_decides(void **state)
 	/* 0x80 and 0xff are none in GB18030 */
 	expect_with(csv, TEXT("a,b\n" GB ",\x80\n"), "#1:a|b\n2[2@0]:" GB "|\x80\n");
 	expect_with(csv, TEXT("a,b\n" GB ",\xff\n"), "#1:a|b\n2[2@0]:" GB "|\xff\n");
+	/* One damaged byte among much GB18030: that row is bad, the others are read. */
+	expect_with(csv, TEXT("a,b\n" GB GB GB ",1\n" GB "\xff,2\n" GB GB GB ",3\n"),
+		"#1:a|b\n2:中文中文中文|1\n3[2@0]:中文\xff|2\n4:中文中文中文|3\n");
 	/* A BOM is a promise. */
 	expect_with(csv,
 		TEXT("\xef\xbb\xbf"
