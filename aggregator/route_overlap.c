@@ -31,7 +31,7 @@ static void identity(struct api_table *table, const struct overlap *o, bool zh)
 				zh ? "在 %zu 个区的 %llu 人：重复 %llu"
 				   : "in %zu districts %llu persons: %llu times more than once",
 				k, (unsigned long long)o->in[k],
-				(unsigned long long)(o->in[k] * (k - 1)));
+				(unsigned long long)o->in[k] * (k - 1));
 }
 
 static int answer(struct api_call *call, struct question *q, struct overlap *o)
