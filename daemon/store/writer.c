@@ -35,7 +35,7 @@
 #define CHECK_READERS_MS 60000
 #define AGAIN (-1)
 #define GATHER_LEAST 3 /* posters that make a crowd */
-#define GATHER_US 300  /* most that a group waits for its crowd */
+#define GATHER_US 100  /* most that a group waits for its crowd */
 #define CROWD_LASTS_US 1000
 
 enum { JOB_WAITS, JOB_OUT }; /* job->state; OUT: its err is final, it is not run again */
@@ -334,10 +334,6 @@ static void run_group(struct store *s, struct group *g)
 	do
 		rc = attempt(s, g, &wrote);
 	while (rc == AGAIN);
-	if (rc == 0 && wrote)
-		room_gauge(s);
-	chores(s);
-
 	pthread_mutex_lock(&s->lock);
 	s->jobs += g->n;
 	s->crowd = g->n + s->waiting;
@@ -352,6 +348,10 @@ static void run_group(struct store *s, struct group *g)
 		next = job->next;
 		job->done(job, job->err ? job->err : rc);
 	}
+	/* Those who wait for their answer come first. */
+	if (rc == 0 && wrote)
+		room_gauge(s);
+	chores(s);
 }
 
 static void *writer_main(void *arg)
