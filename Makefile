@@ -25,14 +25,14 @@ endif
 
 # ---- rooms, lower ones first: a room may include itself and what stands in its list (scripts hold it: tests/lint) ----
 ROOMS = proto daemon/base daemon/reader daemon/conf daemon/loop daemon/store daemon/ledger daemon/link daemon/api daemon/ctl daemon/run \
-	daemon/intake collector aggregator/survey aggregator/fold aggregator
+	daemon/intake daemon/survey daemon/fold daemon/figures collector aggregator
 
 room_src = $(filter-out %/main.c,$(wildcard $(1)/*.c))
 PROTOS = $(wildcard proto/*.proto)
 GEN = $(PROTOS:proto/%.proto=$(B)/gen/proto/%.pb-c.c) $(B)/gen/proto/tables.c
 GEN_H = $(PROTOS:proto/%.proto=$(B)/gen/proto/%.pb-c.h)
 
-FORMS = $(B)/gen/aggregator/forms.c
+FORMS = $(B)/gen/daemon/survey/forms.c
 
 SRC = $(foreach r,$(ROOMS),$(call room_src,$(r)))
 OBJ = $(SRC:%.c=$(B)/%.o) $(GEN:%.c=%.o) $(FORMS:%.c=%.o)
@@ -57,10 +57,10 @@ $(B)/gen/proto/tables.c: proto/embed.awk $(TABLES)
 	@mkdir -p $(@D)
 	$(Q)awk -f proto/embed.awk $(TABLES) > $@.new && mv $@.new $@
 
-FORM_FILES = $(wildcard aggregator/forms/*.form)
-$(FORMS): aggregator/embed_forms.awk $(FORM_FILES)
+FORM_FILES = $(wildcard daemon/survey/forms/*.form)
+$(FORMS): daemon/survey/embed_forms.awk $(FORM_FILES)
 	@mkdir -p $(@D)
-	$(Q)awk -f aggregator/embed_forms.awk $(FORM_FILES) > $@.new && mv $@.new $@
+	$(Q)awk -f daemon/survey/embed_forms.awk $(FORM_FILES) > $@.new && mv $@.new $@
 
 # ---- objects ----
 
@@ -102,9 +102,11 @@ NEEDS_api = $(NEEDS_base) daemon/api
 NEEDS_ctl = $(NEEDS_api) daemon/ctl daemon/conf daemon/ledger daemon/store daemon/loop daemon/link
 NEEDS_run = $(NEEDS_link) daemon/conf daemon/api daemon/run
 NEEDS_intake = $(NEEDS_run) daemon/reader daemon/intake
-NEEDS_collector = $(NEEDS_intake) collector
-NEEDS_aggregator = $(NEEDS_intake) aggregator/survey aggregator/fold aggregator
-needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o) $(if $(filter aggregator,$(1)),$(FORMS:%.c=%.o))
+NEEDS_survey = $(NEEDS_ledger) daemon/survey
+NEEDS_figures = $(NEEDS_run) $(NEEDS_survey) daemon/fold daemon/figures
+NEEDS_collector = $(NEEDS_intake) $(NEEDS_figures) collector
+NEEDS_aggregator = $(NEEDS_intake) $(NEEDS_figures) aggregator
+needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o) $(if $(filter survey figures collector aggregator,$(1)),$(FORMS:%.c=%.o))
 room_of = $(firstword $(subst _, ,$(notdir $(1))))
 
 define test_rule

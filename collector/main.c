@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/figures/office.h"
 #include "daemon/intake/desk.h"
 
 static const struct conf_row own_rows[] = {
@@ -21,18 +22,42 @@ static const char *const tables[] = { DESK_TABLE_NAMES };
 /* A ledger under a code that is no district could never be taken back: refused before it begins. */
 static int check(const struct conf *conf, struct errmsg *m)
 {
-	const char *district = conf_text(conf, "district");
+	const char *district = conf_text(conf, "district"), *words = registers_init();
+	struct forms *fs;
 
-	if (district_known((uint32_t)strtoul(district, NULL, 10)))
-		return 0;
-	errmsg_set(m, "%s:%d: district \"%s\" is not one of the sixteen districts of Shanghai",
-		conf_file(conf), conf_line(conf, "district"), district);
-	return ERR_INVALID;
+	if (words) {
+		errmsg_set(m, "%s", words);
+		return ERR_INVALID;
+	}
+	if (!district_known((uint32_t)strtoul(district, NULL, 10))) {
+		errmsg_set(m,
+			"%s:%d: district \"%s\" is not one of the sixteen districts of Shanghai",
+			conf_file(conf), conf_line(conf, "district"), district);
+		return ERR_INVALID;
+	}
+	fs = office_forms(conf, m);
+	forms_close(fs);
+	return fs ? 0 : ERR_INVALID;
+}
+
+static void status(struct daemon *d, json_t *object)
+{
+	desk_status(d, object);
+	office_status(d, object);
+}
+
+static void metrics(struct daemon *d, struct buf *out)
+{
+	desk_metrics(d, out);
+	office_metrics(d, out);
 }
 
 int main(int argc, char **argv)
 {
-	static struct conf_row rows[OWN_ROWS + DESK_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
+	static struct conf_row
+		rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
+	static struct daemon_part parts[OFFICE_PARTS + DESK_PARTS];
+	static struct api_route routes[OFFICE_ROUTES + DESK_ROUTES];
 	static const struct daemon_program program = {
 		.name = "tally-collector",
 		.role = "collector",
@@ -41,17 +66,25 @@ int main(int argc, char **argv)
 		.n_rows = sizeof rows / sizeof *rows,
 		.tables = tables,
 		.n_tables = sizeof tables / sizeof *tables,
-		.before_links = desk_parts,
-		.n_before_links = DESK_PARTS,
-		.routes = desk_routes,
-		.n_routes = DESK_ROUTES,
-		.status = desk_status,
-		.metrics = desk_metrics,
+		.before_links = parts,
+		.n_before_links = sizeof parts / sizeof *parts,
+		.routes = routes,
+		.n_routes = sizeof routes / sizeof *routes,
+		.status = status,
+		.metrics = metrics,
 		.check = check,
+		.backup = office_backup,
+		.alive = office_alive,
 	};
+	struct conf_row *row = rows;
 
-	memcpy(rows, own_rows, sizeof own_rows);
-	memcpy(rows + OWN_ROWS, desk_conf_rows, sizeof desk_conf_rows);
-	memcpy(rows + OWN_ROWS + DESK_CONF_ROWS_N, daemon_conf_rows, sizeof daemon_conf_rows);
+	row = mempcpy(row, own_rows, sizeof own_rows);
+	row = mempcpy(row, office_conf_rows, sizeof office_conf_rows);
+	row = mempcpy(row, desk_conf_rows, sizeof desk_conf_rows);
+	memcpy(row, daemon_conf_rows, sizeof daemon_conf_rows);
+	memcpy(parts, office_parts, sizeof office_parts);
+	memcpy(parts + OFFICE_PARTS, desk_parts, sizeof desk_parts);
+	memcpy(routes, office_routes, sizeof office_routes);
+	memcpy(routes + OFFICE_ROUTES, desk_routes, sizeof desk_routes);
 	return daemon_main(argc, argv, &program);
 }

@@ -16,6 +16,7 @@
 #include "daemon/loop/loop.h"
 
 struct desk;
+struct office;
 
 #define PARENTS_MAX 8
 
@@ -32,9 +33,10 @@ struct daemon {
 	struct link_child *parents[PARENTS_MAX]; /* under parents_lock; use daemon_ledger_grew() */
 	size_t n_parents;
 	struct api *api;
-	uint64_t started_ms; /* monotonic */
-	struct desk *desk;   /* where records are taken in (daemon/intake); NULL: nowhere */
-	void *own;	     /* the program's */
+	uint64_t started_ms;   /* monotonic */
+	struct desk *desk;     /* where records are taken in (daemon/intake); NULL: nowhere */
+	struct office *office; /* where figures are asked for (daemon/figures); NULL: nowhere */
+	void *own;	       /* the program's */
 
 	uint32_t origin;
 	bool fresh; /* the first start on this state directory: further stores may be created. On

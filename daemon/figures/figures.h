@@ -1,0 +1,74 @@
+/* The figures of a form for one area and period, out of one snapshot of the views. */
+#ifndef FIGURES_FIGURES_H
+#define FIGURES_FIGURES_H
+
+#include "daemon/fold/cells.h"
+
+struct figures {
+	const struct form *form;
+	struct period period;
+	bool cumulative;	 /* from January to the end of the month */
+	bool inner;		 /* its stocks at the end of a period that the form does not show */
+	struct store_txn *views; /* while it is opened */
+	bool ever;		 /* only what adds up: of all years up to the period's end */
+	uint32_t area;
+	int64_t *values; /* [row × n_measures + measure]; rows: every combination, the last dim
+			    fastest, totals last */
+	uint8_t *marks;	 /* of the same shape: MARK_…; the value of a marked cell is 0 */
+	size_t n_rows;
+};
+
+#define MARK_NONE 1u	/* does not apply: _Z */
+#define MARK_MISSING 2u /* not reported: M */
+#define MARK_HELD (MARK_NONE | MARK_MISSING)
+/* The value stands, for checks, but is not given out: too few (C), or else one of these could be
+ * inferred (D). */
+#define MARK_CONFIDENTIAL 4u
+#define MARK_SECONDARY 8u
+#define MARK_WHOLE 16u /* hundredths that are a count: printed whole */
+#define MARK_CONF (MARK_CONFIDENTIAL | MARK_SECONDARY)
+
+/* Reads them; form, period, cumulative and area are given. ERR_INVALID: the form has no such
+ * period. */
+MUST_CHECK int figures_open(struct figures *f, struct store_txn *views);
+void figures_close(struct figures *f);
+/* Fills in the columns that are made of others (figures_derive.c); figures_open() did. */
+void figures_derive(struct figures *f);
+/* Fills in quantiles out of the samples of the period, and marks rows with too few of them
+ * (figures_samples.c); figures_open() did. */
+MUST_CHECK int figures_samples(struct figures *f, struct store_txn *views);
+/* Marks what would let a row that is held back be inferred from a total: of all areas of a form and
+ * period, the city first. */
+void figures_hold(struct figures *areas, size_t n);
+/* Fills in the columns that refer to other forms, and what follows from them (figures_cells.c). */
+MUST_CHECK int figures_cells(struct figures *f);
+void figures_pace(struct figures *f, size_t row, size_t measure);
+/* num ÷ den, half away from zero; den > 0. */
+int64_t figures_rounded(__int128 num, __int128 den);
+/* Is there a number that is not 0, or a mark other than MARK_NONE, in a row's shown columns? */
+bool figures_row_shown(const struct figures *f, size_t row);
+
+/* The number of a row of each dim, and back: ROW_TOTAL for a total. */
+size_t figures_row_number(const struct form *f, const uint16_t rows[FORM_DIMS_MAX]);
+void figures_row(const struct form *f, size_t row, uint16_t rows[FORM_DIMS_MAX]);
+/* "_T", "_Z", or the code. */
+const char *figures_code(const struct form *f, size_t dim, uint16_t row);
+/* A value as people and CSV read it: whole numbers, yuan with two decimals, hours with one decimal
+ * if they are not whole, ratios with two. Returns the length. */
+size_t figures_print(enum measure_format format, int64_t value, char *out, size_t size);
+#define FIGURES_TEXT_MAX 32
+
+/* Evaluates one check in every row; see form_check.h. */
+struct figures_check {
+	size_t row;
+	int64_t left, right;	    /* as the format says */
+	enum measure_format format; /* of the first measure on the left */
+	size_t measure;		    /* of a check of rows: the column */
+};
+/* Calls `fail` for each row in which the check does not hold. Checks that are not asked of this
+ * period hold. */
+MUST_CHECK int figures_check(const struct form_check *c, const struct figures *at,
+	struct store_txn *views, void (*fail)(void *arg, const struct figures_check *found),
+	void *arg);
+
+#endif

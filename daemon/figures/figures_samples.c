@@ -1,0 +1,277 @@
+/* Quantiles out of single values, and what of a survey is not given out.
+ *
+ * The values of the period's months are read once, put into every row they count in, and sorted:
+ * the quantile p of n values is the one at position p·n ÷ 100, rounded up (nearest rank). Sorted by
+ * unit they tell how many units speak in a row, and how much the largest of them says.
+ *
+ * A row with too few values or units, or with one unit that says too much, is held back (C). If
+ * then of the parts of a total just one is held back, it could be had by subtraction: the smallest
+ * of the others is held back too (D), or the total when there is no other. */
+#include "daemon/figures/figures.h"
+
+#include <stdlib.h>
+
+#include "daemon/fold/fold.h"
+#include "daemon/fold/samples.h"
+
+struct one {
+	uint32_t row;
+	int32_t count;
+	int64_t value;
+	uint64_t unit;
+};
+
+struct list {
+	struct one *at;
+	size_t n, room;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	const struct one *x = a, *y = b;
+
+	if (x->row != y->row)
+		return x->row < y->row ? -1 : 1;
+	return x->value < y->value ? -1 : x->value > y->value;
+}
+
+static int by_unit(const void *a, const void *b)
+{
+	const struct one *x = a, *y = b;
+
+	if (x->row != y->row)
+		return x->row < y->row ? -1 : 1;
+	return x->unit < y->unit ? -1 : x->unit > y->unit;
+}
+
+/* One stored value into all rows that it counts in. */
+static int list_add(struct list *l, const struct form *f, const struct sample *s)
+{
+	uint16_t up[FORM_DIMS_MAX] = { 0 };
+
+	for (size_t k = 0; form_up_next(f, s->at.rows, &k, up);) {
+		if (l->n == l->room) {
+			size_t room = l->room ? l->room * 2 : 1024;
+			struct one *more = realloc(l->at, room * sizeof(*more));
+
+			if (!more)
+				return ERR_NOMEM;
+			l->at = more;
+			l->room = room;
+		}
+		l->at[l->n++] = (struct one){ (uint32_t)figures_row_number(f, up), s->count,
+			s->value, s->unit };
+	}
+	return 0;
+}
+
+static bool rows_fit(const struct form *f, const struct cell_key *k)
+{
+	for (size_t i = 0; i < f->n_dims; i++)
+		if (k->rows[i] >= f->dims[i].n_codes)
+			return false;
+	return true;
+}
+
+static int list_read(struct list *l, const struct figures *f, struct store_txn *t)
+{
+	struct period first = period_of_month(
+			      f->cumulative ? f->period.year * 12 : period_first_month(&f->period)),
+		      last = period_of_month(period_last_month(&f->period));
+	struct cell_key from = { f->form->index, f->area, period_code(&first), { 0 } };
+	uint8_t bytes[CELL_KEY_MAX];
+	struct text start = { (const char *)bytes, cell_key_put(bytes, &from, 0) }, key, value;
+	struct store_cursor *c = store_cursor_open(t, VIEW_SAMPLE);
+	int err = c ? 0 : store_txn_err(t) ? store_txn_err(t) : ERR_NOMEM;
+
+	for (bool more = c && store_seek(c, start, &key, &value); more && !err;
+		more = store_next(c, &key, &value)) {
+		struct sample s;
+
+		if (memcmp(key.p, bytes, key.n < 5 ? key.n : 5) != 0)
+			break;
+		if (!sample_get(&s, key, value, f->form->n_dims) || !rows_fit(f->form, &s.at)) {
+			err = ERR_DAMAGED;
+			break;
+		}
+		if (s.at.period > period_code(&last))
+			break;
+		err = list_add(l, f->form, &s);
+	}
+	if (c)
+		store_cursor_close(c);
+	return err ? err : store_txn_err(t);
+}
+
+/* The quantiles of one row: n values in order. */
+static void quantiles_put(struct figures *f, const struct one *at, size_t n)
+{
+	const struct form *form = f->form;
+	int64_t all = 0;
+
+	for (size_t i = 0; i < n; i++)
+		all += at[i].count;
+	for (size_t m = 0; m < form->n_measures; m++) {
+		int64_t position, seen = 0;
+		size_t i = 0;
+
+		if (form->measures[m].kind != MEASURE_QUANTILE)
+			continue;
+		position = (form->measures[m].quantile * all + 99) / 100;
+		while (i + 1 < n && seen + at[i].count < position)
+			seen += at[i++].count;
+		f->values[at->row * form->n_measures + m] = at[i].value;
+	}
+}
+
+/* Holds a row back when it may not be given out: n values, those of a unit side by side. */
+static void row_judge(struct figures *f, const struct one *at, size_t n)
+{
+	const struct form_publish *p = f->form->publish;
+	int64_t all = 0, units = 0, largest = 0;
+
+	for (size_t i = 0, end; i < n; i = end) {
+		int64_t of_unit = 0;
+
+		for (end = i; end < n && at[end].unit == at[i].unit; end++)
+			of_unit += at[end].count;
+		all += of_unit;
+		units++;
+		largest = of_unit > largest ? of_unit : largest;
+	}
+	if (units >= p->least_units && all >= p->least_values && largest * 100 <= all * p->largest)
+		return;
+	for (size_t m = 0; m < f->form->n_measures; m++)
+		f->marks[at->row * f->form->n_measures + m] |= MARK_CONFIDENTIAL;
+}
+
+static void rows_each(struct figures *f, const struct list *l,
+	void (*fn)(struct figures *f, const struct one *at, size_t n))
+{
+	for (size_t i = 0, end; i < l->n; i = end) {
+		for (end = i; end < l->n && l->at[end].row == l->at[i].row; end++)
+			;
+		fn(f, &l->at[i], end - i);
+	}
+}
+
+int figures_samples(struct figures *f, struct store_txn *views)
+{
+	struct list l = { 0 };
+	int err = list_read(&l, f, views);
+
+	if (!err && l.n) {
+		qsort(l.at, l.n, sizeof(*l.at), by_value);
+		rows_each(f, &l, quantiles_put);
+		if (f->form->publish) {
+			qsort(l.at, l.n, sizeof(*l.at), by_unit);
+			rows_each(f, &l, row_judge);
+		}
+	}
+	free(l.at);
+	return err;
+}
+
+/* ---- what could be inferred ---- */
+
+/* A row in an area. */
+struct part {
+	struct figures *f;
+	size_t row;
+};
+
+/* How much it says: what the quantiles are made of. */
+static int64_t part_size(const struct part *p)
+{
+	const struct form *form = p->f->form;
+
+	return p->f->values[p->row * form->n_measures + (size_t)form->measures[form->sample].of];
+}
+
+static bool part_held(const struct part *p)
+{
+	return p->f->marks[p->row * p->f->form->n_measures] & MARK_CONF;
+}
+
+static void part_hold(const struct part *p)
+{
+	for (size_t m = 0; m < p->f->form->n_measures; m++)
+		p->f->marks[p->row * p->f->form->n_measures + m] |= MARK_SECONDARY;
+}
+
+/* A total and its parts; true when something more was held back. */
+static bool line_hold(const struct part *total, const struct part *parts, size_t n)
+{
+	const struct part *least = NULL;
+	size_t held = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (part_size(&parts[i]) == 0)
+			continue;
+		if (part_held(&parts[i]))
+			held++;
+		else if (!least || part_size(&parts[i]) < part_size(least))
+			least = &parts[i];
+	}
+	if (held != 1 || part_held(total))
+		return false;
+	part_hold(least ? least : total);
+	return true;
+}
+
+/* Every line of a dim in an area. */
+static bool dim_hold(struct figures *f, size_t dim, struct part *parts)
+{
+	const struct form *form = f->form;
+	bool more = false;
+
+	for (size_t row = 0; row < f->n_rows; row++) {
+		struct part total = { f, row };
+		uint16_t rows[FORM_DIMS_MAX] = { 0 };
+
+		figures_row(form, row, rows);
+		if (rows[dim] != ROW_TOTAL || part_size(&total) == 0)
+			continue;
+		for (uint16_t k = 0; k < form->dims[dim].n_codes; k++) {
+			rows[dim] = k;
+			parts[k] = (struct part){ f, figures_row_number(form, rows) };
+		}
+		more = line_hold(&total, parts, form->dims[dim].n_codes) || more;
+	}
+	return more;
+}
+
+static bool areas_hold(struct figures *areas, size_t n, struct part *parts)
+{
+	bool more = false;
+
+	for (size_t row = 0; row < areas[0].n_rows; row++) {
+		struct part total = { &areas[0], row };
+
+		if (part_size(&total) == 0)
+			continue;
+		for (size_t i = 1; i < n; i++)
+			parts[i - 1] = (struct part){ &areas[i], row };
+		more = line_hold(&total, parts, n - 1) || more;
+	}
+	return more;
+}
+
+void figures_hold(struct figures *areas, size_t n)
+{
+	const struct form *form = areas[0].form;
+	struct part *parts = malloc((FORM_ROWS_MAX + n) * sizeof(*parts));
+	bool more = parts != NULL && form->publish;
+
+	while (more) {
+		more = n > 1 && areas_hold(areas, n, parts);
+		for (size_t i = 0; i < n; i++)
+			for (size_t d = 0; d < form->n_dims; d++)
+				more = dim_hold(&areas[i], d, parts) || more;
+	}
+	/* Without memory nothing is given out. */
+	for (size_t i = 0; !parts && i < n; i++)
+		for (size_t row = 0; row < areas[i].n_rows; row++)
+			part_hold(&(struct part){ &areas[i], row });
+	free(parts);
+}

@@ -1,0 +1,79 @@
+/* The office: where a daemon's figures are asked for. It brings the parts, settings, routes and
+ * metrics of forms and views to a program, a city's or a district's alike.
+ *
+ * At a city the views follow the ledgers as entries come in. In a district they are folded when
+ * somebody asks (`on_demand`): taking records in costs nothing more, and a clerk sees, and signs,
+ * what the own ledger says. The office stands behind daemon.office. */
+#ifndef FIGURES_OFFICE_H
+#define FIGURES_OFFICE_H
+
+#include <stdatomic.h>
+
+#include "daemon/fold/views.h"
+#include "daemon/run/run.h"
+
+struct office {
+	uint32_t area; /* of this node: everything counts there */
+	bool on_demand;
+	struct forms *forms;
+	struct views *views;
+	const uint32_t *children; /* areas that are shown even when they have no entries; the
+				   * program's, set before the routes are served */
+	size_t n_children;
+	struct timer *retry; /* wakes the fold while it stands still */
+	atomic_bool recounting;
+};
+
+static inline struct office *office_of(const struct daemon *d)
+{
+	return d->office;
+}
+/* For handlers: the route's context is the daemon. */
+static inline struct daemon *daemon_of(const struct api_call *call)
+{
+	return api_context(call);
+}
+
+/* Settings of the office, for a program's table of rows. */
+#define OFFICE_CONF_ROWS_N 2
+extern const struct conf_row office_conf_rows[OFFICE_CONF_ROWS_N];
+
+/* For daemon_program.before_links. Of an aggregator the views follow by themselves. */
+#define OFFICE_PARTS 2
+extern const struct daemon_part office_parts[OFFICE_PARTS];
+
+/* For daemon_program.routes. */
+#define OFFICE_ROUTES 5
+extern const struct api_route office_routes[OFFICE_ROUTES];
+
+/* The forms as configured; NULL and words (file and line). For daemon_program.check. */
+struct forms *office_forms(const struct conf *c, struct errmsg *m);
+/* For daemon_program.backup, alive, status, metrics. */
+MUST_CHECK int office_backup(struct daemon *d, const char *dir, struct errmsg *m);
+bool office_alive(struct daemon *d);
+void office_status(struct daemon *d, json_t *object);
+void office_metrics(struct daemon *d, struct buf *out);
+
+/* A ledger has grown. Any thread. */
+void office_wake(struct daemon *d);
+/* A snapshot of the views that holds, on demand, all that the ledgers held when it was asked for.
+ * ERR_EXPIRED: folding takes longer than a request may; it goes on meanwhile. Not on the loop or a
+ * writer thread. */
+MUST_CHECK int office_read(struct office *o, struct store_txn **t);
+
+/* The areas that figures are shown for: the node's own first, then the districts ascending:
+ * children, and whoever has entries here. Returns their number (at most `size` are written). */
+size_t office_areas(const struct office *o, struct store_txn *views, uint32_t *out, size_t size);
+/* Chinese or English name of an area; "" when it has none. */
+const char *area_name(uint32_t area, bool zh);
+
+/* ---- handlers (route_*.c) ---- */
+
+void route_form_list(struct api_call *call);
+void route_form_show(struct api_call *call);
+void route_form_overlap(struct api_call *call);
+void route_check_run(struct api_call *call);
+void route_findings(struct api_call *call);
+void route_recount(struct api_call *call);
+
+#endif

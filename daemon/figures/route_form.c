@@ -1,0 +1,353 @@
+/* Routes of the forms. Each answer is made under one snapshot of the views: one consistent moment,
+ * whatever the fold does meanwhile.
+ *
+ * CSV and JSON: one line a cell, as the contract says. As a table for people: one row for each
+ * combination of rows that has a number, the measures as columns. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/figures/figures.h"
+#include "daemon/figures/route_ask.h"
+
+/* No period is closed yet: figures of open ones may still move (P). */
+#define VERSION "live"
+#define COLUMNS_MAX (FORM_DIMS_MAX + FORM_MEASURES_MAX + 8)
+
+static bool wants_table(const struct api_call *call)
+{
+	const char *accept = api_header(call, "Accept");
+
+	return accept && strstr(accept, "application/vnd.tally.table+json");
+}
+
+/* ---- a line a cell ---- */
+
+static size_t long_columns(const struct form *f, struct api_column *out)
+{
+	size_t n = 0;
+
+	out[n++] = (struct api_column){ "form", "表", "form", API_TEXT };
+	out[n++] = (struct api_column){ "period", "报告期", "period", API_TEXT };
+	out[n++] = (struct api_column){ "area", "地区", "area", API_TEXT };
+	for (size_t i = 0; i < f->n_dims; i++)
+		out[n++] = (struct api_column){ f->dims[i].name, f->dims[i].zh, f->dims[i].en,
+			API_TEXT };
+	out[n++] = (struct api_column){ "measure", "指标", "measure", API_TEXT };
+	out[n++] = (struct api_column){ "value", "数值", "value", API_DECIMAL };
+	out[n++] = (struct api_column){ "obs_status", "数据状态", "obs_status", API_TEXT };
+	out[n++] = (struct api_column){ "conf_status", "保密状态", "conf_status", API_TEXT };
+	out[n++] = (struct api_column){ "version", "版本", "version", API_TEXT };
+	return n;
+}
+
+static const char *obs_status(uint8_t mark)
+{
+	return mark & MARK_MISSING ? "M" : mark & MARK_NONE ? "_Z" : "P";
+}
+
+static const char *conf_status(uint8_t mark)
+{
+	return mark & MARK_CONFIDENTIAL ? "C" : mark & MARK_SECONDARY ? "D" : "F";
+}
+
+/* The value as text, empty when there is none to show. */
+static struct text value_text(
+	const struct figures *f, size_t at, size_t measure, char out[FIGURES_TEXT_MAX])
+{
+	if (f->marks[at] & (MARK_HELD | MARK_CONF))
+		return (struct text){ "", 0 };
+	if (f->marks[at] & MARK_WHOLE)
+		return (struct text){ out,
+			figures_print(FORMAT_WHOLE, f->values[at] / 100, out, FIGURES_TEXT_MAX) };
+	return (struct text){ out, figures_print(f->form->measures[measure].format, f->values[at],
+					   out, FIGURES_TEXT_MAX) };
+}
+
+static bool cell_shown(const struct question *q, const struct figures *f, size_t at, size_t measure)
+{
+	return !f->form->measures[measure].hidden &&
+	       (q->zeros || f->values[at] || f->marks[at] & (MARK_MISSING | MARK_CONF));
+}
+
+static void long_area(struct api_table *table, const struct question *q, const struct figures *f)
+{
+	const struct form *form = q->form;
+	char period[PERIOD_TEXT_MAX], area[8];
+
+	period_print(&q->period, period);
+	snprintf(area, sizeof(area), "%06u", f->area % 1000000);
+	for (size_t row = 0; row < f->n_rows; row++) {
+		uint16_t rows[FORM_DIMS_MAX];
+
+		figures_row(form, row, rows);
+		for (size_t i = 0; i < form->n_measures; i++) {
+			size_t at = row * form->n_measures + i;
+			char value[FIGURES_TEXT_MAX];
+
+			if (!cell_shown(q, f, at, i))
+				continue;
+			api_cell_str(table, form->id);
+			api_cell_str(table, period);
+			api_cell_str(table, area);
+			for (size_t d = 0; d < form->n_dims; d++)
+				api_cell_str(table, figures_code(form, d, rows[d]));
+			api_cell_str(table, form->measures[i].id);
+			api_cell(table, value_text(f, at, i, value));
+			api_cell_str(table, obs_status(f->marks[at]));
+			api_cell_str(table, conf_status(f->marks[at]));
+			api_cell_str(table, VERSION);
+		}
+	}
+}
+
+/* The same lines as CSV. A year of all areas has some ten thousand: what they share is written once
+ * and copied. Every part is a code, a number or an identifier of a form (form_read.c allows no
+ * other signs in it): nothing needs quotes. */
+static void csv_area(struct buf *out, const struct question *q, const struct figures *f)
+{
+	const struct form *form = q->form;
+	char period[PERIOD_TEXT_MAX];
+	struct buf line = { 0 };
+
+	period_print(&q->period, period);
+	for (size_t row = 0; row < f->n_rows; row++) {
+		uint16_t rows[FORM_DIMS_MAX];
+
+		if (!figures_row_shown(f, row) && !q->zeros)
+			continue;
+		figures_row(form, row, rows);
+		buf_reset(&line);
+		buf_printf(&line, "%s,%s,%06u,", form->id, period, f->area);
+		for (size_t d = 0; d < form->n_dims; d++)
+			buf_printf(&line, "%s,", figures_code(form, d, rows[d]));
+		for (size_t i = 0; i < form->n_measures; i++) {
+			size_t at = row * form->n_measures + i;
+			char value[FIGURES_TEXT_MAX];
+
+			if (!cell_shown(q, f, at, i))
+				continue;
+			buf_text(out, buf_as_text(&line));
+			buf_str(out, form->measures[i].id);
+			buf_put(out, ",", 1);
+			buf_text(out, value_text(f, at, i, value));
+			buf_put(out, ",", 1);
+			buf_str(out, obs_status(f->marks[at]));
+			buf_put(out, ",", 1);
+			buf_str(out, conf_status(f->marks[at]));
+			buf_str(out, "," VERSION "\r\n");
+		}
+	}
+	out->failed = out->failed || line.failed;
+	buf_deinit(&line);
+}
+
+static bool area_asked(const struct question *q, uint32_t area, bool wide);
+
+static void csv_answer(
+	struct api_call *call, const struct question *q, const struct figures *all, size_t n)
+{
+	struct api_column columns[COLUMNS_MAX];
+	size_t n_columns = long_columns(q->form, columns);
+	struct buf out = { 0 };
+
+	for (size_t i = 0; i < n_columns; i++)
+		buf_printf(&out, "%s%s", i ? "," : "", columns[i].name);
+	buf_str(&out, "\r\n");
+	for (size_t i = 0; i < n; i++)
+		if (area_asked(q, all[i].area, false))
+			csv_area(&out, q, &all[i]);
+	if (out.failed) {
+		buf_deinit(&out);
+		api_fail_err(call, ERR_NOMEM, "the figures cannot be written");
+		return;
+	}
+	api_text(call, "text/csv; charset=utf-8", &out);
+}
+
+/* ---- for people ---- */
+
+static size_t wide_columns(const struct form *f, struct api_column *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n_dims; i++)
+		out[n++] = (struct api_column){ f->dims[i].name, f->dims[i].zh, f->dims[i].en,
+			API_TEXT };
+	for (size_t i = 0; i < f->n_measures; i++)
+		if (!f->measures[i].hidden)
+			out[n++] = (struct api_column){ f->measures[i].id, f->measures[i].zh,
+				f->measures[i].en, API_DECIMAL };
+	return n;
+}
+
+static const char *row_words(const struct form_dim *d, uint16_t row, bool zh)
+{
+	if (row == ROW_TOTAL)
+		return zh ? "合计" : "total";
+	return zh ? d->rows[row].zh : d->rows[row].en;
+}
+
+static void wide_rows(struct api_table *table, const struct question *q, const struct figures *f)
+{
+	for (size_t row = 0; row < f->n_rows; row++) {
+		uint16_t rows[FORM_DIMS_MAX];
+
+		if (!figures_row_shown(f, row) && !q->zeros)
+			continue;
+		figures_row(q->form, row, rows);
+		for (size_t d = 0; d < q->form->n_dims; d++)
+			api_cell_str(table, row_words(&q->form->dims[d], rows[d], q->zh));
+		for (size_t i = 0; i < q->form->n_measures; i++) {
+			char value[FIGURES_TEXT_MAX];
+
+			if (!q->form->measures[i].hidden)
+				api_cell(table,
+					value_text(f, row * q->form->n_measures + i, i, value));
+		}
+	}
+}
+
+static void wide_notes(struct api_table *table, const struct question *q)
+{
+	const struct form *f = q->form;
+	char period[PERIOD_TEXT_MAX];
+
+	period_print(&q->period, period);
+	if (q->zh) {
+		api_note(table, "%s %s · %s%s · %s（%06u）", f->number, f->title, period,
+			q->cumulative ? " 累计" : "", area_name(q->areas[0], true), q->areas[0]);
+		api_note(table,
+			"计量单位：%s · 制定机关：%s · 批准机关：%s · 批准文号：%s · 有效期至：%s",
+			f->unit, f->issuer, f->approver, f->approval, f->valid_until);
+		if (!q->one_area)
+			api_note(table, "全市数；各区请加 --area，或用 -o csv 列出全部地区");
+	} else {
+		api_note(table, "form %s, %s · %s%s · %s (%06u)", f->id, f->title_en, period,
+			q->cumulative ? " cumulative" : "", area_name(q->areas[0], false),
+			q->areas[0]);
+		api_note(table, "unit: %s · edition %s, valid until %s", f->unit_en, f->edition,
+			f->valid_until);
+		if (!q->one_area)
+			api_note(table,
+				"the whole city; --area for a district, -o csv for all areas");
+	}
+}
+
+/* ---- form show ---- */
+
+/* Reads the figures of the areas that are asked for. Where some are held back, that depends on all
+ * areas: they are read too, and stand behind the ones that are shown. */
+static int show_read(
+	struct question *q, struct store_txn *t, struct figures *all, size_t *n, bool wide)
+{
+	uint32_t areas[AREAS_MAX];
+	size_t n_all = wide && !q->form->publish ? 1 : q->n_areas;
+	int err = 0;
+
+	memcpy(areas, q->areas, n_all * sizeof(*areas));
+	if (q->form->publish && q->one_area)
+		n_all = office_areas(q->office, t, areas, AREAS_MAX);
+	for (*n = 0; *n < n_all && !err; ++*n) {
+		all[*n] = (struct figures){ .form = q->form,
+			.period = q->period,
+			.cumulative = q->cumulative,
+			.area = areas[*n] };
+		err = figures_open(&all[*n], t);
+	}
+	if (!err && q->form->publish)
+		figures_hold(all, n_all);
+	return err;
+}
+
+static bool area_asked(const struct question *q, uint32_t area, bool wide)
+{
+	for (size_t i = 0; i < (wide ? 1 : q->n_areas); i++)
+		if (q->areas[i] == area)
+			return true;
+	return false;
+}
+
+static int show(struct api_call *call, struct question *q, struct store_txn *t)
+{
+	struct api_column columns[COLUMNS_MAX];
+	bool wide = wants_table(call);
+	size_t n_columns = wide ? wide_columns(q->form, columns) : long_columns(q->form, columns),
+	       n = 0;
+	struct figures *all = calloc(AREAS_MAX, sizeof(*all));
+	struct api_table *table;
+	int err = all ? show_read(q, t, all, &n, wide) : ERR_NOMEM;
+
+	/* All is read before the answer begins: it is whole or an error. */
+	if (!err && !wide && api_wants_csv(call)) {
+		csv_answer(call, q, all, n);
+	} else if (!err) {
+		table = api_table(call, columns, n_columns);
+		for (size_t i = 0; i < n; i++)
+			if (area_asked(q, all[i].area, wide))
+				(wide ? wide_rows : long_area)(table, q, &all[i]);
+		if (wide)
+			wide_notes(table, q);
+		api_table_end(table);
+	}
+	for (size_t i = 0; i < n; i++)
+		figures_close(&all[i]);
+	free(all);
+	return err;
+}
+
+void route_form_show(struct api_call *call)
+{
+	route_ask(call, show);
+}
+
+/* ---- form list ---- */
+
+static size_t measures_shown(const struct form *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n_measures; i++)
+		n += !f->measures[i].hidden;
+	return n;
+}
+
+void route_form_list(struct api_call *call)
+{
+	static const struct api_column columns[] = {
+		{ "form", "表", "form", API_TEXT },
+		{ "number", "表号", "number", API_TEXT },
+		{ "title", "名称", "title", API_TEXT },
+		{ "edition", "版次", "edition", API_TEXT },
+		{ "valid_until", "有效期至", "valid until", API_TEXT },
+		{ "periods", "报告期别", "periods", API_TEXT },
+		{ "cumulative", "累计", "cumulative", API_TEXT },
+		{ "dims", "分组", "dims", API_TEXT },
+		{ "measures", "指标数", "measures", API_INT },
+		{ "file", "文件", "file", API_TEXT },
+	};
+	const struct forms *fs = office_of(daemon_of(call))->forms;
+	struct api_table *table = api_table(call, columns, sizeof(columns) / sizeof(*columns));
+	bool zh = ask_zh(call);
+
+	for (size_t i = 0; i < fs->n; i++) {
+		const struct form *f = fs->forms[i];
+		struct buf dims = { 0 };
+		char kinds[64];
+
+		ask_kinds(f, kinds, sizeof(kinds));
+		for (size_t d = 0; d < f->n_dims; d++)
+			buf_printf(&dims, "%s%s", d ? " × " : "", f->dims[d].name);
+		api_cell_str(table, f->id);
+		api_cell_str(table, f->number);
+		api_cell_str(table, zh ? f->title : f->title_en);
+		api_cell_str(table, f->edition);
+		api_cell_str(table, f->valid_until);
+		api_cell_str(table, kinds);
+		api_cell_str(table, f->cumulative ? "yes" : "no");
+		api_cell(table, buf_as_text(&dims));
+		api_cell_int(table, (int64_t)measures_shown(f));
+		api_cell_str(table, f->file);
+		buf_deinit(&dims);
+	}
+	api_table_end(table);
+}

@@ -1,0 +1,353 @@
+/* One chunk of the fold.
+ *
+ * Normal path, entry by entry: read from the ledger → unpack → check again (the district is not
+ * trusted) → the record's old version, if it has one, goes out: its effects with weight −1; the new
+ * one comes in: weight 1. Effects on cells and facts are added up in memory. At the end everything
+ * that changed is written once, in the order of keys: record index, then entity by entry the facts
+ * and what they do to the distinct counts, cells, positions.
+ *
+ * The judgement is made with the date on which the entry was written (its at_ms), not with today's:
+ * folding again tomorrow must give the same.
+ *
+ * How it fails: an entry that cannot be understood, or fails its checks, becomes a finding and the
+ * fold goes on; an entry that the ledger cannot read (damaged) ends its span: its ledger waits
+ * there until the ledger is whole again, the others go on. */
+#include "daemon/fold/fold.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/fold/facts.h"
+#include "daemon/fold/finding.h"
+#include "daemon/fold/record_index.h"
+#include "daemon/base/clock.h"
+#include "proto/entry.pb-c.h"
+
+#define ENTRY_MEMORY (512u * 1024) /* for one entry and its record, unpacked */
+
+const char *const view_table_names[VIEW_TABLES] = { VIEW_TABLE_NAMES };
+
+struct fold {
+	const struct forms *forms;
+	uint32_t city;
+	struct cells *cells;
+	struct record_index *records;
+	struct samples *samples;
+	struct fact_changes changes;
+	struct entity_scratch scratch;
+	uint8_t (*facts)[FACT_BYTES]; /* of one entity, after its changes */
+	size_t facts_room;
+	struct arena now, before;	   /* the entry at hand; the version that it replaces */
+	struct store_txn *views, *ledgers; /* of the chunk under way */
+};
+
+struct fold *fold_open(const struct forms *fs, uint32_t city)
+{
+	struct fold *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->forms = fs;
+	f->city = city;
+	f->cells = cells_open(fs);
+	f->records = record_index_open();
+	f->samples = samples_open();
+	arena_init(&f->now, ENTRY_MEMORY);
+	arena_init(&f->before, ENTRY_MEMORY);
+	if (!f->cells || !f->records || !f->samples) {
+		fold_close(f);
+		return NULL;
+	}
+	return f;
+}
+
+void fold_close(struct fold *f)
+{
+	if (!f)
+		return;
+	cells_close(f->cells);
+	record_index_close(f->records);
+	samples_close(f->samples);
+	fact_changes_deinit(&f->changes);
+	entity_scratch_deinit(&f->scratch);
+	free(f->facts);
+	arena_deinit(&f->now);
+	arena_deinit(&f->before);
+	free(f);
+}
+
+/* ---- one entry ---- */
+
+static void finding_put(
+	struct fold *f, const struct entry_view *e, const char *code, const struct field *field)
+{
+	uint8_t key[12];
+	char value[80];
+	int n = snprintf(
+		value, sizeof(value), "%s%s%s", code, field ? " " : "", field ? field->name : "");
+
+	put_u32(key, e->origin);
+	put_u64(key + 4, e->position);
+	store_put(f->views, VIEW_FINDING, (struct text){ (const char *)key, sizeof(key) },
+		(struct text){ value, (size_t)n });
+}
+
+static struct record_place place_in(const struct fold *f, const struct entry_view *e, int weight)
+{
+	return (struct record_place){
+		.origin = e->origin, .position = e->position, .city = f->city, .weight = weight
+	};
+}
+
+static unsigned effects_of(struct fold *f, const struct record *r, const struct record_place *place)
+{
+	struct effect_sinks sinks = { f->cells, &f->changes, f->samples };
+
+	return record_effects(f->forms, r, place, &sinks);
+}
+
+/* Takes away what the version at `position` had brought. ERR_DAMAGED: it cannot be read. */
+static int take_out(struct fold *f, uint32_t origin, uint64_t position)
+{
+	struct record_place place;
+	struct entry_view e;
+	struct record r;
+	struct text bytes;
+	const struct reg *reg;
+	int err = ledger_get(f->ledgers, origin, position, &bytes);
+
+	if (err)
+		return err;
+	arena_reset(&f->before);
+	if (entry_unpack(&e, bytes, &f->before) != 0)
+		return ERR_DAMAGED;
+	reg = register_find(e.reg);
+	if (!reg || record_unpack(reg, e.body, &f->before, &r) != 0)
+		return ERR_DAMAGED;
+	e.origin = origin;
+	e.position = position;
+	place = place_in(f, &e, -1);
+	effects_of(f, &r, &place);
+	return 0;
+}
+
+static void record_id(
+	uint8_t out[RECORD_KEY_BYTES], uint32_t origin, struct text reg, struct text key)
+{
+	put_u32(out, origin);
+	hash_key(out + 4, reg, key);
+}
+
+static const struct fault *first_hard(const struct faults *faults)
+{
+	for (size_t i = 0; i < faults->n; i++)
+		if (faults->at[i].def->code[0] == 'E')
+			return &faults->at[i];
+	return NULL;
+}
+
+static int fold_record(struct fold *f, const struct entry_view *e)
+{
+	const struct reg *reg = register_find(e->reg);
+	struct record_place place = place_in(f, e, 1);
+	struct faults faults = { .n = 0 };
+	uint8_t id[RECORD_KEY_BYTES];
+	struct record r;
+	struct text key;
+	unsigned lacks;
+	uint64_t old;
+	int err;
+
+	if (!reg || record_unpack(reg, e->body, &f->now, &r) != 0) {
+		finding_put(f, e, reg ? FINDING_BODY : FINDING_REGISTER, NULL);
+		return 0;
+	}
+	record_check(&r, clock_date(e->at_ms), &faults);
+	if (faults.hard) {
+		const struct fault *hard = first_hard(&faults);
+
+		finding_put(f, e, hard ? hard->def->code : FINDING_BODY, hard ? hard->field : NULL);
+		return 0;
+	}
+	key = record_key(&r, &f->now);
+	if (!key.p) {
+		finding_put(f, e, FINDING_BODY, NULL);
+		return 0;
+	}
+	record_id(id, e->origin, text_of(reg->name), key);
+	old = record_index_get(f->records, f->views, VIEW_RECORD, id);
+	err = old ? take_out(f, e->origin, old) : 0;
+	if (err)
+		return err;
+	if (!record_index_put(f->records, id, e->position))
+		return ERR_NOMEM;
+	lacks = effects_of(f, &r, &place);
+	if (lacks)
+		finding_put(f, e, lacks & EFFECT_NO_ROW ? FINDING_NO_ROW : FINDING_NO_BIRTH, NULL);
+	return 0;
+}
+
+static int fold_retract(struct fold *f, const struct entry_view *e)
+{
+	uint8_t id[RECORD_KEY_BYTES];
+	uint64_t old;
+	int err;
+
+	record_id(id, e->origin, e->reg, e->key);
+	old = record_index_get(f->records, f->views, VIEW_RECORD, id);
+	if (!old) {
+		finding_put(f, e, register_find(e->reg) ? FINDING_RETRACT : FINDING_REGISTER, NULL);
+		return 0;
+	}
+	err = take_out(f, e->origin, old);
+	if (err)
+		return err;
+	return record_index_put(f->records, id, 0) ? 0 : ERR_NOMEM;
+}
+
+static int fold_entry(struct fold *f, uint32_t origin, uint64_t position)
+{
+	struct entry_view e = { .origin = origin, .position = position };
+	struct text bytes;
+	int err = ledger_get(f->ledgers, origin, position, &bytes);
+
+	if (err)
+		return err;
+	arena_reset(&f->now);
+	if (entry_unpack(&e, bytes, &f->now) != 0) {
+		finding_put(f, &e, FINDING_BODY, NULL);
+		return 0;
+	}
+	e.origin = origin;
+	e.position = position;
+	switch (e.kind) {
+	case TALLY__ENTRY_KIND__GENESIS:
+		return 0;
+	case TALLY__ENTRY_KIND__RECORD:
+		return fold_record(f, &e);
+	case TALLY__ENTRY_KIND__RETRACT:
+		return fold_retract(f, &e);
+	default:
+		finding_put(f, &e, FINDING_KIND, NULL);
+		return 0;
+	}
+}
+
+/* ---- the end of a chunk ---- */
+
+/* Changes [0, n) of one entity: its facts, and what they do to the counts. */
+static int entity_write(struct fold *f, const struct fact_change *changes, size_t n)
+{
+	bool person = changes->entity[0] == 0;
+	int table = person ? VIEW_PERSON : VIEW_GROUP;
+	struct text key = { (const char *)changes->entity + (person ? 1 : 0),
+		ENTITY_KEY_BYTES - (person ? 1 : 0) };
+	struct fact_list old = { 0 }, new = { 0 };
+	struct text value = { 0 };
+
+	if (store_get(f->views, table, key, &value) == 0) {
+		if (value.n % FACT_BYTES)
+			return ERR_DAMAGED;
+		old = (struct fact_list){ (const uint8_t(*)[FACT_BYTES])value.p,
+			value.n / FACT_BYTES };
+	}
+	if (old.n + n > f->facts_room) {
+		size_t room = (old.n + n) * 2;
+		void *more = realloc(f->facts, room * FACT_BYTES);
+
+		if (!more)
+			return ERR_NOMEM;
+		f->facts = more;
+		f->facts_room = room;
+	}
+	new = (struct fact_list){ (const uint8_t(*)[FACT_BYTES])f->facts,
+		facts_apply(old, changes, n, f->facts) };
+	if (new.n == SIZE_MAX)
+		return ERR_DAMAGED;
+	if (!entity_change(f->forms, f->city, old, new, f->cells, &f->scratch))
+		return ERR_NOMEM;
+	if (new.n)
+		store_put(f->views, table, key,
+			(struct text){ (const char *)f->facts, new.n *FACT_BYTES });
+	else if (old.n)
+		store_del(f->views, table, key);
+	return 0;
+}
+
+static int entities_write(struct fold *f)
+{
+	struct fact_changes *c = &f->changes;
+	int err = c->failed ? ERR_NOMEM : 0;
+
+	if (!err && c->n)
+		qsort(c->at, c->n, sizeof(*c->at), fact_change_order);
+	for (size_t i = 0, end; i < c->n && !err; i = end) {
+		end = i + 1;
+		while (end < c->n &&
+			memcmp(c->at[end].entity, c->at[i].entity, ENTITY_KEY_BYTES) == 0)
+			end++;
+		err = entity_write(f, &c->at[i], end - i);
+	}
+	return err;
+}
+
+static void position_write(struct fold *f, const struct fold_span *s)
+{
+	uint8_t key[4], value[8 + HASH_BYTES];
+	int err;
+
+	if (s->last < s->first)
+		return;
+	put_u32(key, s->origin);
+	put_u64(value, s->last);
+	err = ledger_hash_at(f->ledgers, s->origin, s->last, value + 8);
+	if (err)
+		store_fail(f->views, err);
+	store_put(f->views, VIEW_FOLD, (struct text){ (const char *)key, sizeof(key) },
+		(struct text){ (const char *)value, sizeof(value) });
+}
+
+/* An error of the entry alone: its ledger stops here. Anything else ends the chunk. */
+static bool ends_span(const struct fold *f, int err)
+{
+	return (err == ERR_DAMAGED || err == ERR_NOTFOUND) && store_txn_err(f->views) == 0 &&
+	       store_txn_err(f->ledgers) == 0;
+}
+
+int fold_chunk(struct fold *f, struct store_txn *views, struct store_txn *ledgers,
+	struct fold_span *spans, size_t n)
+{
+	int err = 0;
+
+	f->views = views;
+	f->ledgers = ledgers;
+	cells_reset(f->cells);
+	record_index_reset(f->records);
+	samples_reset(f->samples);
+	f->changes.n = 0;
+	f->changes.failed = false;
+	for (size_t i = 0; i < n && !err; i++) {
+		struct fold_span *s = &spans[i];
+
+		s->err = 0;
+		for (uint64_t p = s->first; p <= s->last && !err; p++) {
+			err = fold_entry(f, s->origin, p);
+			if (err && ends_span(f, err)) {
+				s->err = err;
+				s->last = p - 1;
+				err = 0;
+			}
+		}
+	}
+	if (!err)
+		err = entities_write(f);
+	if (!err) {
+		record_index_write(f->records, views, VIEW_RECORD);
+		cells_write(f->cells, views, VIEW_CELL);
+		samples_write(f->samples, views, VIEW_SAMPLE);
+		for (size_t i = 0; i < n; i++)
+			position_write(f, &spans[i]);
+		err = store_txn_err(views);
+	}
+	return err ? err : store_txn_err(ledgers);
+}

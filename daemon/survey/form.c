@@ -1,0 +1,312 @@
+/* The set of forms: read one after the other in the order of their file names, numbered, and turned
+ * round so that a record finds what is asked of its register: plans (rows and events) and sources
+ * (facts for distinct counts). */
+#include "daemon/survey/form.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/survey/form_read.h"
+#include "daemon/base/buf.h"
+#include "daemon/ledger/hash.h"
+
+#define FORMS_MEMORY (16u * 1024 * 1024)
+
+size_t form_register_index(const struct reg *reg)
+{
+	size_t n;
+
+	return (size_t)(reg - registers(&n));
+}
+
+size_t form_rows(const struct form *f)
+{
+	size_t rows = 1;
+
+	for (size_t i = 0; i < f->n_dims; i++)
+		rows *= form_dim_rows(f, i);
+	return rows;
+}
+
+bool form_up_next(const struct form *f, const uint16_t rows[FORM_DIMS_MAX], size_t *i,
+	uint16_t out[FORM_DIMS_MAX])
+{
+	size_t rest = (*i)++;
+
+	for (size_t d = 0; d < f->n_dims; d++) {
+		const struct form_up *up = &f->dims[d].ups[rows[d]];
+
+		out[d] = up->at[rest % up->n];
+		rest /= up->n;
+	}
+	return rest == 0;
+}
+
+const struct form *forms_find(const struct forms *fs, struct text id)
+{
+	const struct form *found = NULL;
+
+	for (size_t i = 0; i < fs->n; i++)
+		if (text_is(id, fs->forms[i]->id) &&
+			(!found || fs->forms[i]->from_day > found->from_day))
+			found = fs->forms[i];
+	return found;
+}
+
+const struct form *forms_at(const struct forms *fs, struct text id, const struct period *p)
+{
+	const struct form *found = NULL;
+	int last = period_last_month(p), end = last / 12 * 10000 + (last % 12 + 1) * 100 + 31;
+
+	for (size_t i = 0; i < fs->n; i++)
+		if (text_is(id, fs->forms[i]->id) && (!found || fs->forms[i]->from_day <= end))
+			found = fs->forms[i];
+	return found;
+}
+
+/* ---- called while a file is read ---- */
+
+static bool entity_same(const struct entity *a, const struct entity *b)
+{
+	return a->reg == b->reg && a->district == b->district && a->n_fields == b->n_fields &&
+	       memcmp(a->fields, b->fields, sizeof(a->fields)) == 0;
+}
+
+unsigned form_entity(struct loader *l, const struct entity *e, int line)
+{
+	struct forms *fs = l->fs;
+	struct buf name = { 0 };
+	struct text kept;
+
+	for (unsigned i = 1; i < fs->n_entities; i++)
+		if (entity_same(e, &fs->entities[i]))
+			return i;
+	if (fs->n_entities == ENTITIES_MAX) {
+		form_refuse(l, line, "more kinds of things to count than can be held",
+			(struct text){ 0 });
+		return 0;
+	}
+	buf_printf(&name, "%s%s", e->reg->name, e->district ? ".district" : "");
+	for (size_t i = 0; i < e->n_fields; i++)
+		buf_printf(&name, ".%s", e->fields[i]->name);
+	kept = arena_copy(&fs->arena, buf_as_text(&name));
+	buf_deinit(&name);
+	if (!kept.p) {
+		form_refuse(l, line, "the file holds more than a form may", (struct text){ 0 });
+		return 0;
+	}
+	fs->entities[fs->n_entities] = *e;
+	fs->entities[fs->n_entities].name = kept.p;
+	return fs->n_entities++;
+}
+
+static bool source_same(const struct source *a, const struct source *b)
+{
+	bool both_without = a->measure < 0 && b->measure < 0 && !a->where && !b->where;
+
+	return both_without && a->kind == b->kind && a->reg == b->reg && a->date == b->date &&
+	       a->until == b->until;
+}
+
+unsigned form_source_add(struct loader *l, const struct source *s, int line)
+{
+	struct forms *fs = l->fs;
+	struct source *kept;
+	size_t reg = form_register_index(s->reg);
+
+	for (unsigned i = 1; i <= fs->n_sources; i++)
+		if (source_same(s, fs->sources[i]))
+			return i;
+	if (fs->n_sources == FORM_SOURCES_MAX) {
+		form_refuse(l, line, "more distinct counts than can be held", (struct text){ 0 });
+		return 0;
+	}
+	kept = form_alloc(l, sizeof(*kept));
+	if (!kept)
+		return 0;
+	*kept = *s;
+	kept->number = fs->n_sources + 1;
+	kept->next = fs->reg_sources[reg];
+	fs->reg_sources[reg] = kept;
+	fs->sources[++fs->n_sources] = kept;
+	return fs->n_sources;
+}
+
+void form_plan_add(struct loader *l, const struct reg *reg, int line)
+{
+	const struct form_plan **head = &l->fs->plans[form_register_index(reg)];
+	struct form_plan *p;
+
+	for (const struct form_plan *k = *head; k; k = k->next)
+		if (k->form == l->form)
+			return;
+	p = form_alloc(l, sizeof(*p));
+	if (!p)
+		return;
+	p->form = l->form;
+	p->reg = reg;
+	for (size_t i = 0; i < l->form->n_dims; i++) {
+		int f = register_field(reg, text_of(l->form->dims[i].field));
+
+		if (f < 0 || !reg->fields[f].pb) {
+			form_refuse(l, line, "the register has no field of the name of a dim",
+				text_of(l->form->dims[i].field));
+			return;
+		}
+		p->fields[i] = &reg->fields[f];
+	}
+	p->next = *head;
+	*head = p;
+}
+
+/* ---- opening ---- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct form_source *)a)->name, ((const struct form_source *)b)->name);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct form *x = *(struct form *const *)a, *y = *(struct form *const *)b;
+	int order = strcmp(x->id, y->id);
+
+	return order ? order : x->from_day - y->from_day;
+}
+
+static void forms_digest(struct forms *fs, const struct form_source *sources, size_t n)
+{
+	struct buf all = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&all, "%s %zu\n%s", sources[i].name, strlen(sources[i].text),
+			sources[i].text);
+	hash_entry(fs->digest, buf_as_text(&all));
+	buf_deinit(&all);
+}
+
+struct forms *forms_open(const struct form_source *sources, size_t n, struct errmsg *m)
+{
+	struct forms *fs = calloc(1, sizeof(*fs));
+	struct form_source *sorted = calloc(n ? n : 1, sizeof(*sorted));
+	int err = fs && sorted ? 0 : ERR_NOMEM;
+
+	if (err) {
+		errmsg_set(m, "out of memory");
+		free(fs);
+		free(sorted);
+		return NULL;
+	}
+	arena_init(&fs->arena, FORMS_MEMORY);
+	fs->n_entities = 1; /* persons */
+	if (n)
+		memcpy(sorted, sources, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), by_name);
+	forms_digest(fs, sorted, n);
+	for (size_t i = 0; i < n && !err; i++) {
+		struct text file = arena_copy(&fs->arena, text_of(sorted[i].name));
+
+		err = file.p ? form_read(fs, file.p, text_of(sorted[i].text), m) : ERR_NOMEM;
+	}
+	free(sorted);
+	if (!err)
+		err = form_cells_check(fs, m);
+	if (err) {
+		forms_close(fs);
+		return NULL;
+	}
+	qsort(fs->forms, fs->n, sizeof(struct form *), by_id);
+	for (size_t i = 0; i < fs->n; i++)
+		fs->forms[i]->index = (unsigned)i;
+	return fs;
+}
+
+void forms_close(struct forms *fs)
+{
+	if (!fs)
+		return;
+	arena_deinit(&fs->arena);
+	free(fs);
+}
+
+/* ---- a directory of files ---- */
+
+static bool is_form_file(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 5 && name[0] != '.' && strcmp(name + n - 5, ".form") == 0;
+}
+
+/* The whole file, NUL-terminated; NULL and words. */
+static char *file_read(const char *path, struct errmsg *m)
+{
+	FILE *f = fopen(path, "re");
+	char *text = malloc(FORM_TEXT_MAX + 2);
+	size_t n = 0;
+
+	if (f && text)
+		n = fread(text, 1, FORM_TEXT_MAX + 1, f);
+	if (!f || !text || ferror(f)) {
+		errmsg_set(m, "%s: cannot be read: %s", path, strerror(errno));
+		free(text);
+		text = NULL;
+	} else {
+		text[n] = 0;
+		/* A NUL inside would cut the text short in silence. */
+		if (memchr(text, 0, n)) {
+			errmsg_set(m, "%s:1: the file is not valid UTF-8 text", path);
+			free(text);
+			text = NULL;
+		}
+	}
+	if (f)
+		fclose(f);
+	return text;
+}
+
+static int dir_list(const char *dir, struct form_source *out, size_t *n, struct errmsg *m)
+{
+	DIR *d = opendir(dir);
+	int err = 0;
+
+	if (!d) {
+		errmsg_set(m, "%s: cannot be opened: %s", dir, strerror(errno));
+		return ERR_IO;
+	}
+	for (struct dirent *e = readdir(d); e && !err; e = readdir(d)) {
+		char path[4096];
+
+		if (!is_form_file(e->d_name))
+			continue;
+		if (*n == FORMS_MAX) {
+			errmsg_set(m, "%s: more form files than can be held", dir);
+			err = ERR_LIMIT;
+			break;
+		}
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		out[*n].name = strdup(e->d_name);
+		out[*n].text = file_read(path, m);
+		err = out[*n].name && out[*n].text ? 0 : ERR_IO;
+		++*n;
+	}
+	closedir(d);
+	return err;
+}
+
+struct forms *forms_open_dir(const char *dir, struct errmsg *m)
+{
+	struct form_source found[FORMS_MAX];
+	struct forms *fs = NULL;
+	size_t n = 0;
+
+	if (dir_list(dir, found, &n, m) == 0)
+		fs = forms_open(found, n, m);
+	for (size_t i = 0; i < n; i++) {
+		free((char *)found[i].name);
+		free((char *)found[i].text);
+	}
+	return fs;
+}
