@@ -1,14 +1,17 @@
-/* Opening, appending to one's own ledger, and taking in another's.
+/* Opening, appending to one's own ledgers, and taking in another's.
  *
- * Normal path. append: read the head, pack the entry behind it, hash, store, move the head. Every
+ * Normal path. append: take the head, pack the entry behind it, hash, store, move the head. Every
  * LEDGER_SEAL_ENTRIES entries or LEDGER_SEAL_BYTES bytes, and once more before each commit, the
- * head is sealed: one signature serves all entries of a commit. accept: compare what overlaps by
+ * head of each own ledger that grew is sealed: one signature serves all entries of a commit.
+ * accept: compare what overlaps by
  * the hash of its last entry (it stands for all before it), store the rest as it came, and the
  * batch's signature as the seal of its last position.
  *
- * The head lives in its table and nowhere else: jobs may run twice and transactions may be given
- * up, so a running head in memory could be ahead of the truth. Reading and writing the row costs a
- * fraction of what hashing the entry costs.
+ * The head lives in its table: jobs may run twice and transactions may be given up, so a head in
+ * memory could be ahead of the truth. A copy serves the appends of one transaction, under the
+ * number that the store gave it: it is read once, written after each entry, and moves only with an
+ * entry that stands in the transaction (a job that fails after that takes its transaction, and so
+ * its number, with it).
  *
  * Failures. An own ledger that does not fit its head row or its signer is not opened: new entries
  * would fork it. accept writes nothing when the batch does not fit, and its verdict is not sticky:
@@ -23,36 +26,52 @@
 
 #define OPEN_DEADLINE_MS 30000
 
+/* A ledger that is written here. But for `last`, which is only ever taken back, all of it belongs
+ * to the writer thread. */
+struct own {
+	uint32_t origin;
+	bool last;	   /* its keys are the tables' greatest: entries are appended */
+	uint64_t number;   /* of the transaction that `h` is of; 0: none */
+	struct row_head h; /* where it stands in that transaction */
+};
+
 struct ledger {
 	struct store *store;
 	const struct sign_key *key;
-	uint32_t own;
-	bool own_last; /* no ledger of a greater origin stands here: own keys are the tables'
-			  greatest */
+	struct own own[LEDGER_OWN_MAX]; /* [0]: the node's own area */
+	size_t n_own;
 	uint8_t value[HASH_BYTES + LEDGER_ENTRY_MAX]; /* the row being built; writer thread */
 };
 
 /* ---- appending ---- */
 
-static void seal(struct store_txn *t, struct ledger *l, struct row_head *h)
+static struct own *own_find(struct ledger *l, uint32_t origin)
 {
-	uint8_t signature[SIGN_BYTES];
-	sign_position(signature, l->key, SIGN_SEAL, l->own, h->h.position, h->h.head);
-	row_seal_put(t, l->own, h, signature, l->own_last);
+	for (size_t i = 0; i < l->n_own; i++)
+		if (l->own[i].origin == origin)
+			return &l->own[i];
+	return NULL;
 }
 
-/* Every commit that made the own ledger longer ends with a seal. */
+static void seal(struct store_txn *t, struct ledger *l, struct own *o)
+{
+	uint8_t signature[SIGN_BYTES];
+	sign_position(signature, l->key, SIGN_SEAL, o->origin, o->h.h.position, o->h.h.head);
+	row_seal_put(t, o->origin, &o->h, signature, o->last);
+}
+
+/* Every commit that made an own ledger longer ends with a seal. May run twice in a transaction: the
+ * second time everything is sealed. */
 static void before_commit(struct store_txn *t, void *arg)
 {
 	struct ledger *l = arg;
-	struct row_head h;
-	int err = row_head_get(t, l->own, &h);
-	if (err == ERR_DAMAGED)
-		store_fail(t, err);
-	if (err || h.sealed >= h.h.position)
-		return;
-	seal(t, l, &h);
-	row_head_put(t, l->own, &h);
+	for (size_t i = 0; i < l->n_own; i++) {
+		struct own *o = &l->own[i];
+		if (o->number != store_txn_number(t) || o->h.sealed >= o->h.h.position)
+			continue;
+		seal(t, l, o);
+		row_head_put(t, o->origin, &o->h);
+	}
 }
 
 static ProtobufCBinaryData binary(struct text t)
@@ -60,14 +79,14 @@ static ProtobufCBinaryData binary(struct text t)
 	return (ProtobufCBinaryData){ t.n, (uint8_t *)t.p };
 }
 
-/* Packs the entry after h into l->value, with its hash in front. Bytes of the entry, 0: too long.
- */
-static size_t entry_pack(struct ledger *l, const struct row_head *h, const struct entry_draft *d)
+/* Packs the entry after o's head into l->value, with its hash in front. Bytes of the entry, 0: too
+ * long. */
+static size_t entry_pack(struct ledger *l, const struct own *o, const struct entry_draft *d)
 {
 	Tally__Entry e = TALLY__ENTRY__INIT;
-	e.prev = (ProtobufCBinaryData){ HASH_BYTES, (uint8_t *)h->h.head };
-	e.position = h->h.position + 1;
-	e.origin = l->own;
+	e.prev = (ProtobufCBinaryData){ HASH_BYTES, (uint8_t *)o->h.h.head };
+	e.position = o->h.h.position + 1;
+	e.origin = o->origin;
 	e.kind = d->kind;
 	e.has_at_ms = d->at_ms != 0;
 	e.at_ms = d->at_ms;
@@ -89,30 +108,46 @@ static size_t entry_pack(struct ledger *l, const struct row_head *h, const struc
 	return n;
 }
 
+/* The head as this transaction has it. 0 or an error. */
+static int own_head(struct store_txn *t, struct own *o)
+{
+	if (o->number == store_txn_number(t))
+		return 0;
+	int err = row_head_get(t, o->origin, &o->h);
+	if (err == ERR_NOTFOUND)
+		err = 0;
+	o->number = err ? 0 : store_txn_number(t);
+	return err;
+}
+
 uint64_t ledger_append(struct store_txn *t, struct ledger *l, const struct entry_draft *draft)
 {
-	struct row_head h;
-	int err = row_head_get(t, l->own, &h);
-	size_t n = err && err != ERR_NOTFOUND ? 0 : entry_pack(l, &h, draft);
+	struct own *o = own_find(l, draft->origin ? draft->origin : l->own[0].origin);
+	int err = store_txn_err(t);
+	if (!err)
+		err = o ? own_head(t, o) : ERR_DENIED;
+	size_t n = err ? 0 : entry_pack(l, o, draft);
 	if (n == 0) {
-		store_fail(t, err && err != ERR_NOTFOUND ? err : ERR_LIMIT);
+		store_fail(t, err ? err : ERR_LIMIT);
 		return 0;
 	}
 	uint8_t at[ROW_KEY_BYTES];
-	struct text key = row_key(at, l->own, h.h.position + 1);
+	struct text key = row_key(at, o->origin, o->h.h.position + 1);
 	struct text value = { (const char *)l->value, HASH_BYTES + n };
-	if (l->own_last)
+	if (o->last)
 		store_append(t, LEDGER_ENTRY, key, value);
 	else
 		store_put(t, LEDGER_ENTRY, key, value);
-	h.h.position++;
-	memcpy(h.h.head, l->value, HASH_BYTES);
-	h.h.bytes += n;
-	if (h.h.position - h.sealed >= LEDGER_SEAL_ENTRIES ||
-		h.h.bytes - h.sealed_bytes >= LEDGER_SEAL_BYTES)
-		seal(t, l, &h);
-	row_head_put(t, l->own, &h);
-	return store_txn_err(t) ? 0 : h.h.position;
+	if (store_txn_err(t))
+		return 0;
+	o->h.h.position++;
+	memcpy(o->h.h.head, l->value, HASH_BYTES);
+	o->h.h.bytes += n;
+	if (o->h.h.position - o->h.sealed >= LEDGER_SEAL_ENTRIES ||
+		o->h.h.bytes - o->h.sealed_bytes >= LEDGER_SEAL_BYTES)
+		seal(t, l, o);
+	row_head_put(t, o->origin, &o->h);
+	return store_txn_err(t) ? 0 : o->h.h.position;
 }
 
 /* ---- taking in ---- */
@@ -140,18 +175,25 @@ static int accept_fits(struct store_txn *t, const struct row_head *h, const stru
 	return memcmp(stands, b->hashes[h->h.position - b->first], HASH_BYTES) == 0 ? 0 : ERR_FORK;
 }
 
+/* A ledger that stands, or is about to: those before it are no longer the tables' last. */
+static void others_stand(struct ledger *l, uint32_t origin)
+{
+	for (size_t i = 0; i < l->n_own; i++)
+		if (row_order(l->own[i].origin, origin) < 0)
+			l->own[i].last = false;
+}
+
 int ledger_accept(struct store_txn *t, struct ledger *l, const struct ledger_batch *b)
 {
 	struct row_head h;
-	if (b->origin == l->own)
+	if (own_find(l, b->origin))
 		return ERR_DENIED;
 	int err = row_head_get(t, b->origin, &h);
 	if (err == 0 || err == ERR_NOTFOUND)
 		err = accept_fits(t, &h, b);
 	if (err || b->last <= h.h.position)
 		return err;
-	if (b->origin > l->own)
-		l->own_last = false;
+	others_stand(l, b->origin);
 	for (size_t i = (size_t)(h.h.position + 1 - b->first); i < b->n; i++) {
 		uint8_t at[ROW_KEY_BYTES];
 		struct text e = b->entries[i];
@@ -172,26 +214,35 @@ int ledger_accept(struct store_txn *t, struct ledger *l, const struct ledger_bat
 
 /* ---- opening ---- */
 
+struct opening {
+	struct ledger *l;
+	struct own *o;
+};
+
 static int genesis_job(struct store_txn *t, void *arg)
 {
-	struct ledger *l = arg;
+	const struct opening *g = arg;
 	Tally__Genesis genesis = TALLY__GENESIS__INIT;
 	uint8_t body[2 + SIGN_PUBLIC_BYTES];
-	genesis.signer = (ProtobufCBinaryData){ SIGN_PUBLIC_BYTES, (uint8_t *)l->key->public_key };
+	genesis.signer =
+		(ProtobufCBinaryData){ SIGN_PUBLIC_BYTES, (uint8_t *)g->l->key->public_key };
 	struct text packed = { (const char *)body, tally__genesis__pack(&genesis, body) };
-	struct entry_draft d = { .kind = TALLY__ENTRY_KIND__GENESIS, .body = packed };
-	return ledger_append(t, l, &d) == 1 ? 0 : store_txn_err(t);
+	struct entry_draft d = {
+		.origin = g->o->origin, .kind = TALLY__ENTRY_KIND__GENESIS, .body = packed
+	};
+	return ledger_append(t, g->l, &d) == 1 ? 0 : store_txn_err(t);
 }
 
-static int own_signer_check(struct store_txn *t, const struct ledger *l, struct errmsg *m)
+static int own_signer_check(
+	struct store_txn *t, const struct ledger *l, uint32_t origin, struct errmsg *m)
 {
 	struct text bytes;
 	struct entry_view e;
-	int err = ledger_get(t, l->own, 1, &bytes);
+	int err = ledger_get(t, origin, 1, &bytes);
 	if (err || entry_unpack(&e, bytes, NULL) != 0) {
 		errmsg_set(m,
 			"ledger %u: its first entry is damaged; restore the store from a backup",
-			l->own);
+			origin);
 		return err && err != ERR_NOTFOUND ? err : ERR_DAMAGED;
 	}
 	const uint8_t *signer = genesis_signer(e.body);
@@ -199,35 +250,37 @@ static int own_signer_check(struct store_txn *t, const struct ledger *l, struct 
 		errmsg_set(m,
 			"ledger %u is signed by another key than sign.key; put the key back that "
 			"it began with",
-			l->own);
+			origin);
 		return ERR_SIGNER;
 	}
 	return 0;
 }
 
 /* Is the own ledger one that may be written on? *empty: it has no entry yet. */
-static int own_check(struct store_txn *t, struct ledger *l, bool *empty, struct errmsg *m)
+static int own_check(
+	struct store_txn *t, struct ledger *l, struct own *o, bool *empty, struct errmsg *m)
 {
 	struct row_head h;
 	uint8_t hash[HASH_BYTES], at[ROW_KEY_BYTES];
 	struct text key, value;
 	uint64_t position;
+	uint32_t last;
 	struct store_cursor *c = store_cursor_open(t, LEDGER_HEAD);
 	if (c && store_before(c, (struct text){ NULL, 0 }, &key, &value))
-		l->own_last = key.n == 4 && get_u32((const uint8_t *)key.p) <= l->own;
+		o->last = row_origin_get(key, &last) && row_order(last, o->origin) <= 0;
 	store_cursor_close(c);
-	int err = row_head_get(t, l->own, &h);
+	int err = row_head_get(t, o->origin, &h);
 	*empty = err == ERR_NOTFOUND;
 	if (err && err != ERR_NOTFOUND) {
 		errmsg_set(m, "ledger %u: its head is damaged; restore the store from a backup",
-			l->own);
+			o->origin);
 		return err;
 	}
-	err = ledger_hash_at(t, l->own, h.h.position, hash);
+	err = ledger_hash_at(t, o->origin, h.h.position, hash);
 	bool fits = err == 0 && memcmp(hash, h.h.head, HASH_BYTES) == 0 && h.sealed == h.h.position;
 	c = store_cursor_open(t, LEDGER_ENTRY);
-	if (c && store_seek(c, row_key(at, l->own, h.h.position + 1), &key, &value))
-		fits = fits && !row_key_get(key, l->own, &position);
+	if (c && store_seek(c, row_key(at, o->origin, h.h.position + 1), &key, &value))
+		fits = fits && !row_key_get(key, o->origin, &position);
 	store_cursor_close(c);
 	if (store_txn_err(t))
 		return store_txn_err(t);
@@ -235,24 +288,51 @@ static int own_check(struct store_txn *t, struct ledger *l, bool *empty, struct 
 		errmsg_set(m,
 			"ledger %u: its head at position %llu does not fit its entries; restore "
 			"the store from a backup",
-			l->own, (unsigned long long)h.h.position);
+			o->origin, (unsigned long long)h.h.position);
 		return ERR_DAMAGED;
 	}
-	return *empty ? 0 : own_signer_check(t, l, m);
+	return *empty ? 0 : own_signer_check(t, l, o->origin, m);
 }
 
-static int own_open(struct ledger *l, struct errmsg *m)
+/* Adds an own ledger to the list when it may be written on. Its GENESIS may use the reserve: a full
+ * store must be able to start. */
+static int own_open(struct ledger *l, uint32_t origin, struct errmsg *m)
 {
+	struct own *o = &l->own[l->n_own];
+	struct opening opening = { l, o };
 	struct store_txn *t;
 	bool empty = false;
+	m->text[0] = 0;
+	*o = (struct own){ .origin = origin, .last = true };
 	int err = store_read_begin(l->store, &t, OPEN_DEADLINE_MS);
 	if (err == 0) {
-		err = own_check(t, l, &empty, m);
+		err = own_check(t, l, o, &empty, m);
 		store_read_end(t);
 	}
-	if (err == 0 && empty)
-		err = store_write(l->store, genesis_job, l, 0);
+	if (err == 0) {
+		others_stand(l, origin);
+		l->n_own++;
+	}
+	if (err == 0 && empty) {
+		err = store_write(l->store, genesis_job, &opening, STORE_RESERVE);
+		if (err)
+			l->n_own--;
+	}
+	if (err && m->text[0] == 0)
+		errmsg_set(m, "ledger %u: %s", origin, err_words(err));
 	return err;
+}
+
+int ledger_also(struct ledger *l, uint32_t origin, struct errmsg *m)
+{
+	if (own_find(l, origin))
+		return 0;
+	if (l->n_own == LEDGER_OWN_MAX) {
+		errmsg_set(
+			m, "ledger %u: one node writes at most %d ledgers", origin, LEDGER_OWN_MAX);
+		return ERR_LIMIT;
+	}
+	return own_open(l, origin, m);
 }
 
 /* The ledger's tables and then the caller's; a caller may name the ledger's own first, they are the
@@ -291,23 +371,18 @@ int ledger_open(struct ledger **out, const char *dir, const struct sign_key *key
 		return ERR_NOMEM;
 	}
 	l->key = key;
-	l->own = own;
-	l->own_last = true;
 	conf.dir = dir;
 	conf.before_commit = before_commit;
 	conf.arg = l;
 	int err = store_open(&l->store, &conf, m);
 	if (err)
 		goto freed;
-	m->text[0] = 0;
-	err = own_open(l, m);
+	err = own_open(l, own, m);
 	if (err)
 		goto closed;
 	*out = l;
 	return 0;
 closed:
-	if (m->text[0] == 0)
-		errmsg_set(m, "%s: ledger %u: %s", dir, own, err_words(err));
 	store_close(l->store);
 freed:
 	free(l);
@@ -329,5 +404,13 @@ struct store *ledger_store(struct ledger *l)
 
 uint32_t ledger_own(const struct ledger *l)
 {
-	return l->own;
+	return l->own[0].origin;
+}
+
+bool ledger_is_own(const struct ledger *l, uint32_t origin)
+{
+	for (size_t i = 0; i < l->n_own; i++)
+		if (l->own[i].origin == origin)
+			return true;
+	return false;
 }

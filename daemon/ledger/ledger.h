@@ -1,9 +1,11 @@
 /* Ledgers: ordered lists of entries with exactly one writer each, chained by hash, sealed by
  * signature.
  *
- * Words: origin = the one writer, an area code; position = 1, 2, 3, …; head = the hash of the last
- * entry, it stands for the whole ledger; seal = the origin's signature over (origin, position,
- * head); receipt = a parent's signature over what it has stored; signer = an Ed25519 public key.
+ * Words: origin = the number of a ledger's one writer: an area code, or ORIGIN_DECISIONS() of one,
+ * under which the same area's node publishes its decisions; position = 1, 2, 3, …; head = the hash
+ * of the last entry, it stands for the whole ledger; seal = the origin's signature over (origin,
+ * position, head); receipt = a parent's signature over what it has stored; signer = an Ed25519
+ * public key; own = written here, under our own signer.
  *
  * Invariants: what is stored under (origin, position) is never changed or deleted; the last
  * position of every ledger is sealed (each commit that appends ends with a seal, and a seal stands
@@ -24,6 +26,18 @@
 /* Bytes of one packed Batch. */
 #define LEDGER_BATCH_MAX (LEDGER_SEAL_BYTES + LEDGER_ENTRY_MAX + 64 * 1024)
 #define ORIGINS_MAX 4096
+/* Ledgers that one node writes. */
+#define LEDGER_OWN_MAX 2
+
+/* The origin of an area's ledger of public decisions: what a city decides for all its districts
+ * (returns taken or sent back, closed periods, figures). It is signed by the area's signer and
+ * replicated down to the area's children. 310000 → 3100001. */
+#define ORIGIN_DECISIONS(area) ((uint32_t)(area)*10 + 1)
+/* Is it one of a ledger of decisions? */
+static inline bool origin_is_decisions(uint32_t origin)
+{
+	return origin >= 1000000 && origin < 10000000 && origin % 10 == 1;
+}
 
 /* Tables of a store that holds ledgers. ledger_open() puts these names before those of
  * store_conf.tables (also when they stand there already); the caller's own are numbered from
@@ -50,17 +64,25 @@ void ledger_close(struct ledger *l);
  * extra->tables). */
 struct store *ledger_store(struct ledger *l);
 uint32_t ledger_own(const struct ledger *l);
+/* Opens a further ledger that is written here, under the same signer; its GENESIS is appended when
+ * it is empty. Before anything else uses the store. Errors as ledger_open(); ERR_LIMIT: more than
+ * LEDGER_OWN_MAX. Opening one that is open already is no error. */
+MUST_CHECK int ledger_also(struct ledger *l, uint32_t origin, struct errmsg *m);
+/* Is it written here? */
+bool ledger_is_own(const struct ledger *l, uint32_t origin);
 
 /* ---- writing one's own ---- */
 
 /* What goes into an entry; texts borrowed for the call. */
 struct entry_draft {
-	uint32_t kind; /* TALLY__ENTRY_KIND__… */
+	uint32_t origin; /* which own ledger; 0: ledger_own() */
+	uint32_t kind;	 /* TALLY__ENTRY_KIND__… */
 	uint64_t at_ms;
 	struct text author, reg, body, key, reason;
 };
-/* Appends to the own ledger inside a job; returns the position, 0 on an error (then sticky in t).
- */
+/* Appends to an own ledger inside a job; returns the position, 0 on an error (then sticky in t;
+ * ERR_DENIED: the draft's origin is not written here). The entry can be read at once, by the same
+ * job too. */
 uint64_t ledger_append(struct store_txn *t, struct ledger *l, const struct entry_draft *draft);
 
 /* ---- taking in another's ---- */
@@ -83,7 +105,7 @@ MUST_CHECK int ledger_batch_check(struct ledger_batch *b, struct text packed, ui
 	const uint8_t signer[SIGN_PUBLIC_BYTES], struct arena *a);
 /* Stores what is new of a checked batch, inside a job. Entries that stand already are compared by
  * hash and passed over. ERR_GAP: it begins after the next position; ERR_FORK: it does not fit what
- * stands; ERR_DENIED: it is of the own ledger, which has one writer; ERR_DAMAGED: what stands is
+ * stands; ERR_DENIED: it is of an own ledger, which has one writer; ERR_DAMAGED: what stands is
  * broken. Nothing is written then, and the transaction is as before (not sticky). */
 MUST_CHECK int ledger_accept(struct store_txn *t, struct ledger *l, const struct ledger_batch *b);
 

@@ -48,18 +48,22 @@ int ledger_get(struct store_txn *t, uint32_t origin, uint64_t position, struct t
 size_t ledger_origins(struct store_txn *t, uint32_t *out, size_t size)
 {
 	struct text key, value;
+	uint32_t origin;
 	size_t n = 0;
 	struct store_cursor *c = store_cursor_open(t, LEDGER_HEAD);
 	if (!c)
 		return 0;
-	for (bool on = store_seek(c, (struct text){ NULL, 0 }, &key, &value); on;
-		on = store_next(c, &key, &value)) {
-		if (key.n != 4)
-			continue;
-		if (n < size)
-			out[n] = get_u32((const uint8_t *)key.p);
-		n++;
-	}
+	/* Decisions stand first in the table and last by number. */
+	for (int decisions = 0; decisions < 2; decisions++)
+		for (bool on = store_seek(c, (struct text){ NULL, 0 }, &key, &value); on;
+			on = store_next(c, &key, &value)) {
+			if (!row_origin_get(key, &origin) ||
+				origin_is_decisions(origin) != (decisions == 1))
+				continue;
+			if (n < size)
+				out[n] = origin;
+			n++;
+		}
 	store_cursor_close(c);
 	return n;
 }

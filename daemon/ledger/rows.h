@@ -10,6 +10,13 @@
 struct text row_key(uint8_t out[ROW_KEY_BYTES], uint32_t origin, uint64_t position);
 /* Is `key` one of `origin`? Its position then. */
 bool row_key_get(struct text key, uint32_t origin, uint64_t *position);
+/* Key of a head. */
+#define ROW_ORIGIN_BYTES 6
+struct text row_origin_key(uint8_t out[ROW_ORIGIN_BYTES], uint32_t origin);
+/* Its origin; false: it is no such key. */
+bool row_origin_get(struct text key, uint32_t *origin);
+/* Order of two origins' rows in the tables: below, at or above 0. */
+int row_order(uint32_t a, uint32_t b);
 
 /* The state of one ledger: where it ends, and where its last seal stands. */
 struct row_head {

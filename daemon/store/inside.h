@@ -32,6 +32,7 @@ struct store_txn {
 	struct store_cursor *cursors;
 
 	/* writing */
+	uint64_t number;  /* of this transaction; 0: none yet */
 	uint64_t changes; /* calls that changed something, or tried to */
 	uint64_t dirty;	  /* pages, estimated */
 	uint64_t budget;  /* most dirty pages for jobs without the reserve */

@@ -98,6 +98,10 @@ void store_clear(struct store_txn *t, int table);
 uint64_t store_count(struct store_txn *t, int table);
 /* The sticky error; 0 when all went well so far. */
 int store_txn_err(const struct store_txn *t);
+/* A write transaction's number, never given twice in the life of a store: a group that is done
+ * again has another. What a job remembers of a transaction holds under this number only, and only
+ * when the job wrote: one that fails before it wrote is dropped without a new transaction. */
+uint64_t store_txn_number(const struct store_txn *t);
 /* Makes an error sticky (a damaged value was found). */
 void store_fail(struct store_txn *t, int err);
 

@@ -36,6 +36,7 @@ void txn_begin(struct store_txn *t, struct store *s, MDB_txn *txn)
 	t->s = s;
 	t->txn = txn;
 	t->err = 0;
+	t->number++;
 	t->dead = t->map_full = false;
 	t->changes = t->dirty = 0;
 	memset(t->cost, 0, sizeof t->cost);
@@ -57,6 +58,11 @@ int txn_keep(struct store_txn *t, int rc)
 int store_txn_err(const struct store_txn *t)
 {
 	return t->err;
+}
+
+uint64_t store_txn_number(const struct store_txn *t)
+{
+	return t->number;
 }
 
 void store_fail(struct store_txn *t, int err)
