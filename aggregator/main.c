@@ -44,6 +44,15 @@ static const struct conf_row own_rows[] = {
 
 /* ---- parts ---- */
 
+/* The city's ledger of public decisions, which its districts follow. First: nothing may use the
+ * store before it stands. */
+static int decisions_start(struct daemon *d, struct errmsg *m)
+{
+	return ledger_also(d->ledger, ORIGIN_DECISIONS(d->origin), m);
+}
+
+static const struct daemon_part decisions_part = { "decisions", decisions_start, NULL };
+
 static void accepted(void *arg, uint32_t origin, uint64_t position)
 {
 	(void)origin;
@@ -236,7 +245,7 @@ int main(int argc, char **argv)
 {
 	static struct conf_row
 		rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
-	static struct daemon_part parts[OFFICE_PARTS + DESK_PARTS];
+	static struct daemon_part parts[1 + OFFICE_PARTS + DESK_PARTS];
 	static struct api_route all_routes[OWN_ROUTES + OFFICE_ROUTES + DESK_ROUTES];
 	static const struct daemon_program program = {
 		.name = "tally-aggregator",
@@ -267,8 +276,9 @@ int main(int argc, char **argv)
 	row = mempcpy(row, office_conf_rows, sizeof(office_conf_rows));
 	row = mempcpy(row, desk_conf_rows, sizeof(desk_conf_rows));
 	memcpy(row, daemon_conf_rows, sizeof(daemon_conf_rows));
-	memcpy(parts, office_parts, sizeof(office_parts));
-	memcpy(parts + OFFICE_PARTS, desk_parts, sizeof(desk_parts));
+	parts[0] = decisions_part;
+	memcpy(parts + 1, office_parts, sizeof(office_parts));
+	memcpy(parts + 1 + OFFICE_PARTS, desk_parts, sizeof(desk_parts));
 	route = mempcpy(route, routes, sizeof(routes));
 	route = mempcpy(route, office_routes, sizeof(office_routes));
 	memcpy(route, desk_routes, sizeof(desk_routes));

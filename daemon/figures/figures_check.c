@@ -72,7 +72,7 @@ static int districts_open(struct figures *sum, const struct figures *at, struct 
 			.form = at->form, .period = at->period, .area = origins[i].origin
 		};
 
-		if (f.area == at->area)
+		if (f.area == at->area || origin_is_decisions(f.area))
 			continue;
 		err = figures_open(&f, views);
 		for (size_t k = 0; k < cells && !err; k++)

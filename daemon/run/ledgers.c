@@ -24,11 +24,15 @@ static bool take_origin(struct api_call *call, uint32_t *origin)
 	*origin = 0;
 	if (!text)
 		return true;
-	if (strlen(text) == 6 && strspn(text, "0123456789") == 6)
+	size_t n = strspn(text, "0123456789");
+	if (text[n] == 0 && (n == 6 || n == 7))
 		*origin = (uint32_t)strtoul(text, NULL, 10);
+	if (n == 7 && !origin_is_decisions(*origin))
+		*origin = 0;
 	if (!*origin)
 		api_fail(call, 400,
-			"an origin is an area code of six digits, as `ledger list` shows them");
+			"an origin is an area code of six digits, or one with a 1 behind it (that "
+			"area's decisions), as `ledger list` shows them");
 	return *origin != 0;
 }
 
@@ -89,7 +93,7 @@ void ledgers_list(struct api_call *call)
 		api_cell_int(table, (int64_t)h.position);
 		api_cell_str(table, hex);
 		api_cell_int(table, (int64_t)h.bytes);
-		api_cell_str(table, origins[i] == d->origin ? "yes" : "no");
+		api_cell_str(table, ledger_is_own(d->ledger, origins[i]) ? "yes" : "no");
 	}
 	store_read_end(t);
 	api_table_end(table);
@@ -257,7 +261,7 @@ void ledgers_show(struct api_call *call)
 
 static bool known_signer(struct daemon *d, uint32_t origin, uint8_t signer[SIGN_PUBLIC_BYTES])
 {
-	if (origin == d->origin) {
+	if (ledger_is_own(d->ledger, origin)) {
 		memcpy(signer, d->sign.public_key, SIGN_PUBLIC_BYTES);
 		return true;
 	}
