@@ -65,8 +65,7 @@ void route_districts(struct api_call *call)
 	};
 	struct aggregator *a = aggregator_of(daemon_of(call));
 	struct child *all = children_read(daemon_of(call));
-	const char *lang = api_arg(call, "lang");
-	bool zh = !lang || strcmp(lang, "en") != 0;
+	bool zh = !api_english(call);
 	struct api_table *table;
 
 	if (!all) {

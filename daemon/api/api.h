@@ -93,6 +93,8 @@ bool api_number(struct api_call *call, const char *name, uint64_t preset, uint64
 void *api_context(const struct api_call *call);
 const char *api_header(const struct api_call *call, const char *name); /* NULL when absent */
 bool api_wants_csv(const struct api_call *call);
+/* Words in English? By `lang`, else by Accept-Language; the survey's language is Chinese. */
+bool api_english(const struct api_call *call);
 /* Name of the peer's user ("root"), for `author`; never NULL. */
 const char *api_user(const struct api_call *call);
 bool api_stopping(const struct api_call *call);

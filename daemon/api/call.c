@@ -165,6 +165,15 @@ bool api_wants_csv(const struct api_call *call)
 	return csv && (!json || csv < json); /* what is named first is liked best */
 }
 
+bool api_english(const struct api_call *call)
+{
+	const char *lang = api_arg(call, "lang");
+
+	if (!lang)
+		lang = api_header(call, "Accept-Language");
+	return lang && strncmp(lang, "en", 2) == 0;
+}
+
 const char *api_user(const struct api_call *call)
 {
 	return call->peer->user;

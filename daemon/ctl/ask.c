@@ -110,6 +110,9 @@ int ask_run(struct client *c, const struct request *q, const struct ctl_options 
 	struct call call = { .method = q->method,
 		.url = q->url.p,
 		.accept = accept[o->output],
+		.lang = o->output != CTL_TABLE ? NULL
+			: o->zh		       ? "zh"
+					       : "en",
 		.body = pass_on,
 		.wants = passes };
 	struct saving s = { .type = q->to ? save_type(q->to) : NULL };

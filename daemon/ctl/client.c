@@ -160,6 +160,10 @@ static struct curl_slist *headers_of(const struct call *call)
 	char line[600];
 	snprintf(line, sizeof line, "Accept: %s", call->accept);
 	list = curl_slist_append(list, line);
+	if (call->lang) {
+		snprintf(line, sizeof line, "Accept-Language: %s", call->lang);
+		list = curl_slist_append(list, line);
+	}
 	if (call->read) {
 		snprintf(line, sizeof line, "Content-Type: %s", call->type);
 		list = curl_slist_append(list, line);

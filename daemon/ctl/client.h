@@ -37,6 +37,7 @@ struct call {
 	const char *method;
 	const char *url; /* path and query, percent-encoded */
 	const char *accept;
+	const char *lang; /* Accept-Language; NULL: none */
 	/* A body of exactly `size` bytes, or read NULL: none. read() gives at most n bytes;
 	 * SIZE_MAX: give up. */
 	size_t (*read)(void *arg, char *p, size_t n);

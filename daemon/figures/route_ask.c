@@ -7,9 +7,7 @@
 
 bool ask_zh(const struct api_call *call)
 {
-	const char *lang = api_arg(call, "lang");
-
-	return !lang || strcmp(lang, "en") != 0;
+	return !api_english(call);
 }
 
 static bool ask_form(struct api_call *call, struct question *q)

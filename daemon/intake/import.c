@@ -70,7 +70,7 @@ static void *begin(struct api_call *call, bool retract)
 			.reason = text_of(retract ? api_arg(call, "reason") : NULL),
 			.dry_run = api_flag(call, "dry_run"),
 			.report = report_form(call),
-			.english = records_english(call),
+			.english = api_english(call),
 			.form = takes_csv(call) ? SPOOL_CSV : SPOOL_JSON,
 			.give_up = give_up,
 			.arg = call },

@@ -36,15 +36,6 @@ const struct reg *records_register(struct api_call *call)
 	return NULL;
 }
 
-bool records_english(const struct api_call *call)
-{
-	const char *lang = api_arg(call, "lang");
-
-	if (!lang)
-		lang = api_header(call, "Accept-Language");
-	return lang && strncmp(lang, "en", 2) == 0;
-}
-
 void records_time(char out[32], uint64_t ms)
 {
 	int date = clock_date(ms);

@@ -14,8 +14,6 @@ void records_retract(struct api_call *call); /* {register} {key}; reason */
 
 /* The register that the path names; NULL: api_fail() was called. */
 const struct reg *records_register(struct api_call *call);
-/* Did the caller ask for English? (Accept-Language, or the query's lang) */
-bool records_english(const struct api_call *call);
 
 /* A wall-clock time as Shanghai reads it: 2019-05-01T08:00:00+08:00. */
 void records_time(char out[32], uint64_t ms);

@@ -74,7 +74,7 @@ void refused_list(struct api_call *call)
 		{ "author", "经办", "author", API_TEXT },
 	};
 	struct daemon *d = api_context(call);
-	struct refused_list l = { .english = records_english(call) };
+	struct refused_list l = { .english = api_english(call) };
 	struct store_txn *t;
 	uint64_t limit;
 	int err;

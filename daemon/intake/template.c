@@ -280,13 +280,16 @@ void template_show(struct api_call *call)
 {
 	const struct reg *reg = records_register(call);
 	const char *format = api_arg(call, "format"), *accept = api_header(call, "Accept");
+	const char *lang = api_arg(call, "lang");
+	/* What clerks fill in is Chinese unless asked for otherwise: never by a terminal's locale. */
+	bool english = lang && strcmp(lang, "en") == 0;
 
 	if (!reg)
 		return;
 	if (format && strcmp(format, "csv") != 0 && strcmp(format, "xlsx") != 0)
 		api_fail(call, 400, "format is csv or xlsx");
 	else if (format ? format[0] == 'x' : accept && strstr(accept, XLSX_TYPE))
-		show_workbook(call, reg, records_english(call));
+		show_workbook(call, reg, english);
 	else
-		show_csv(call, reg, records_english(call));
+		show_csv(call, reg, english);
 }
