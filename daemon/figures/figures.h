@@ -2,6 +2,7 @@
 #ifndef FIGURES_FIGURES_H
 #define FIGURES_FIGURES_H
 
+#include "daemon/base/buf.h"
 #include "daemon/fold/cells.h"
 
 struct figures {
@@ -57,6 +58,27 @@ const char *figures_code(const struct form *f, size_t dim, uint16_t row);
  * if they are not whole, ratios with two. Returns the length. */
 size_t figures_print(enum measure_format format, int64_t value, char *out, size_t size);
 #define FIGURES_TEXT_MAX 32
+
+/* ---- a line a cell (figures_text.c) ---- */
+
+/* The value of a cell (`at` in values, of the measure); empty when there is none to show. */
+struct text figures_value(
+	const struct figures *f, size_t at, size_t measure, char out[FIGURES_TEXT_MAX]);
+/* obs_status of a cell: A of a closed version, P of one that may still move. */
+const char *figures_obs(uint8_t mark, bool closed);
+const char *figures_conf(uint8_t mark);
+/* Does the cell have a line? With zeros: also if it is 0 or does not apply. */
+bool figures_shown(const struct figures *f, size_t at, size_t measure, bool zeros);
+/* Appends all lines: BEFORE area,<dims…>,measure,value,obs_status,conf_status AFTER. Every part is
+ * a code, a number or an identifier of a form (form_read.c allows no other signs in it): nothing
+ * needs quotes. */
+struct figures_lines {
+	const char *before, *after;
+	bool zeros, closed;
+};
+void figures_lines(struct buf *out, const struct figures *f, const struct figures_lines *how);
+
+/* ---- checks ---- */
 
 /* Evaluates one check in every row; see form_check.h. */
 struct figures_check {

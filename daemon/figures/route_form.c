@@ -40,35 +40,6 @@ static size_t long_columns(const struct form *f, struct api_column *out)
 	return n;
 }
 
-static const char *obs_status(uint8_t mark)
-{
-	return mark & MARK_MISSING ? "M" : mark & MARK_NONE ? "_Z" : "P";
-}
-
-static const char *conf_status(uint8_t mark)
-{
-	return mark & MARK_CONFIDENTIAL ? "C" : mark & MARK_SECONDARY ? "D" : "F";
-}
-
-/* The value as text, empty when there is none to show. */
-static struct text value_text(
-	const struct figures *f, size_t at, size_t measure, char out[FIGURES_TEXT_MAX])
-{
-	if (f->marks[at] & (MARK_HELD | MARK_CONF))
-		return (struct text){ "", 0 };
-	if (f->marks[at] & MARK_WHOLE)
-		return (struct text){ out,
-			figures_print(FORMAT_WHOLE, f->values[at] / 100, out, FIGURES_TEXT_MAX) };
-	return (struct text){ out, figures_print(f->form->measures[measure].format, f->values[at],
-					   out, FIGURES_TEXT_MAX) };
-}
-
-static bool cell_shown(const struct question *q, const struct figures *f, size_t at, size_t measure)
-{
-	return !f->form->measures[measure].hidden &&
-	       (q->zeros || f->values[at] || f->marks[at] & (MARK_MISSING | MARK_CONF));
-}
-
 static void long_area(struct api_table *table, const struct question *q, const struct figures *f)
 {
 	const struct form *form = q->form;
@@ -84,7 +55,7 @@ static void long_area(struct api_table *table, const struct question *q, const s
 			size_t at = row * form->n_measures + i;
 			char value[FIGURES_TEXT_MAX];
 
-			if (!cell_shown(q, f, at, i))
+			if (!figures_shown(f, at, i, q->zeros))
 				continue;
 			api_cell_str(table, form->id);
 			api_cell_str(table, period);
@@ -92,53 +63,25 @@ static void long_area(struct api_table *table, const struct question *q, const s
 			for (size_t d = 0; d < form->n_dims; d++)
 				api_cell_str(table, figures_code(form, d, rows[d]));
 			api_cell_str(table, form->measures[i].id);
-			api_cell(table, value_text(f, at, i, value));
-			api_cell_str(table, obs_status(f->marks[at]));
-			api_cell_str(table, conf_status(f->marks[at]));
+			api_cell(table, figures_value(f, at, i, value));
+			api_cell_str(table, figures_obs(f->marks[at], false));
+			api_cell_str(table, figures_conf(f->marks[at]));
 			api_cell_str(table, VERSION);
 		}
 	}
 }
 
-/* The same lines as CSV. A year of all areas has some ten thousand: what they share is written once
- * and copied. Every part is a code, a number or an identifier of a form (form_read.c allows no
- * other signs in it): nothing needs quotes. */
+/* The same lines as CSV. */
 static void csv_area(struct buf *out, const struct question *q, const struct figures *f)
 {
-	const struct form *form = q->form;
-	char period[PERIOD_TEXT_MAX];
-	struct buf line = { 0 };
+	char period[PERIOD_TEXT_MAX], before[96];
+	struct figures_lines how = {
+		.before = before, .after = "," VERSION "\r\n", .zeros = q->zeros
+	};
 
 	period_print(&q->period, period);
-	for (size_t row = 0; row < f->n_rows; row++) {
-		uint16_t rows[FORM_DIMS_MAX];
-
-		if (!figures_row_shown(f, row) && !q->zeros)
-			continue;
-		figures_row(form, row, rows);
-		buf_reset(&line);
-		buf_printf(&line, "%s,%s,%06u,", form->id, period, f->area);
-		for (size_t d = 0; d < form->n_dims; d++)
-			buf_printf(&line, "%s,", figures_code(form, d, rows[d]));
-		for (size_t i = 0; i < form->n_measures; i++) {
-			size_t at = row * form->n_measures + i;
-			char value[FIGURES_TEXT_MAX];
-
-			if (!cell_shown(q, f, at, i))
-				continue;
-			buf_text(out, buf_as_text(&line));
-			buf_str(out, form->measures[i].id);
-			buf_put(out, ",", 1);
-			buf_text(out, value_text(f, at, i, value));
-			buf_put(out, ",", 1);
-			buf_str(out, obs_status(f->marks[at]));
-			buf_put(out, ",", 1);
-			buf_str(out, conf_status(f->marks[at]));
-			buf_str(out, "," VERSION "\r\n");
-		}
-	}
-	out->failed = out->failed || line.failed;
-	buf_deinit(&line);
+	snprintf(before, sizeof(before), "%s,%s,", q->form->id, period);
+	figures_lines(out, f, &how);
 }
 
 static bool area_asked(const struct question *q, uint32_t area, bool wide);
@@ -202,7 +145,7 @@ static void wide_rows(struct api_table *table, const struct question *q, const s
 
 			if (!q->form->measures[i].hidden)
 				api_cell(table,
-					value_text(f, row * q->form->n_measures + i, i, value));
+					figures_value(f, row * q->form->n_measures + i, i, value));
 		}
 	}
 }

@@ -38,7 +38,7 @@ BELOW = {
 FOREIGN = {
     "lmdb.h": ["daemon/store"],
     "zmq.h": ["daemon/link"],
-    "zstd.h": ["daemon/link"],
+    "zstd.h": ["daemon/link", "daemon/figures/frozen.c"],
     "microhttpd.h": ["daemon/api"],
     "curl/curl.h": ["daemon/ctl"],
     "confuse.h": ["daemon/conf"],
