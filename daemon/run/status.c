@@ -68,6 +68,8 @@ static double room_days(struct daemon *d, const struct store_stats *s)
 	struct statvfs fs;
 	double room, a_day;
 
+	if (s->full)
+		return 0;
 	if (up_ms < GROWTH_LEAST_MS || s->used_bytes <= d->used_at_start ||
 		s->used_bytes >= s->limit_bytes)
 		return s->used_bytes >= s->limit_bytes ? 0 : -1;
