@@ -61,23 +61,22 @@ static json_t *parents_array(struct daemon *d)
 	return all;
 }
 
+#define ROOM_LEAST (1 << 20) /* with less on the disk nothing is taken in */
+
 /* For how many days there is room, by the growth since the start; negative: unknown. */
 static double room_days(struct daemon *d, const struct store_stats *s)
 {
 	uint64_t up_ms = clock_mono_ms() - d->started_ms;
+	double room = (double)s->limit_bytes - (double)s->used_bytes;
 	struct statvfs fs;
-	double room, a_day;
 
-	if (s->full)
-		return 0;
-	if (up_ms < GROWTH_LEAST_MS || s->used_bytes <= d->used_at_start ||
-		s->used_bytes >= s->limit_bytes)
-		return s->used_bytes >= s->limit_bytes ? 0 : -1;
-	room = (double)(s->limit_bytes - s->used_bytes);
 	if (fstatvfs(d->state_fd, &fs) == 0)
 		room = fmin(room, (double)fs.f_bavail * (double)fs.f_frsize);
-	a_day = (double)(s->used_bytes - d->used_at_start) * DAY_MS / (double)up_ms;
-	return room / a_day;
+	if (s->full || room < ROOM_LEAST)
+		return 0;
+	if (up_ms < GROWTH_LEAST_MS || s->used_bytes <= d->used_at_start)
+		return -1;
+	return room * (double)up_ms / (double)(s->used_bytes - d->used_at_start) / DAY_MS;
 }
 
 static json_t *store_object(struct daemon *d)
