@@ -25,14 +25,15 @@ endif
 
 # ---- rooms, lower ones first: a room may include itself and what stands in its list (scripts hold it: tests/lint) ----
 ROOMS = proto daemon/base daemon/reader daemon/conf daemon/loop daemon/store daemon/ledger daemon/link daemon/api daemon/ctl daemon/run \
-	daemon/intake daemon/survey daemon/fold daemon/figures collector aggregator
+	daemon/intake daemon/survey daemon/talent daemon/fold daemon/figures collector aggregator
 
 room_src = $(filter-out %/main.c,$(wildcard $(1)/*.c))
 PROTOS = $(wildcard proto/*.proto)
 GEN = $(PROTOS:proto/%.proto=$(B)/gen/proto/%.pb-c.c) $(B)/gen/proto/tables.c
 GEN_H = $(PROTOS:proto/%.proto=$(B)/gen/proto/%.pb-c.h)
 
-FORMS = $(B)/gen/daemon/survey/forms.c
+# Form files and rule files, as the programs carry them.
+FORMS = $(B)/gen/daemon/survey/forms.c $(B)/gen/daemon/talent/rules.c
 
 SRC = $(foreach r,$(ROOMS),$(call room_src,$(r)))
 OBJ = $(SRC:%.c=$(B)/%.o) $(GEN:%.c=%.o) $(FORMS:%.c=%.o)
@@ -58,9 +59,13 @@ $(B)/gen/proto/tables.c: proto/embed.awk $(TABLES)
 	$(Q)awk -f proto/embed.awk $(TABLES) > $@.new && mv $@.new $@
 
 FORM_FILES = $(wildcard daemon/survey/forms/*.form)
-$(FORMS): daemon/survey/embed_forms.awk $(FORM_FILES)
+$(B)/gen/daemon/survey/forms.c: daemon/survey/embed_forms.awk $(FORM_FILES)
 	@mkdir -p $(@D)
 	$(Q)awk -f daemon/survey/embed_forms.awk $(FORM_FILES) > $@.new && mv $@.new $@
+RULE_FILES = $(wildcard daemon/talent/rules/*.rule)
+$(B)/gen/daemon/talent/rules.c: daemon/survey/embed_forms.awk $(RULE_FILES)
+	@mkdir -p $(@D)
+	$(Q)awk -v list=talent_sources -f daemon/survey/embed_forms.awk $(RULE_FILES) > $@.new && mv $@.new $@
 
 # ---- objects ----
 
@@ -103,10 +108,11 @@ NEEDS_ctl = $(NEEDS_api) daemon/ctl daemon/conf daemon/ledger daemon/store daemo
 NEEDS_run = $(NEEDS_link) daemon/conf daemon/api daemon/run
 NEEDS_intake = $(NEEDS_run) daemon/reader daemon/intake
 NEEDS_survey = $(NEEDS_ledger) daemon/survey
-NEEDS_figures = $(NEEDS_run) $(NEEDS_survey) daemon/fold daemon/figures
+NEEDS_talent = $(NEEDS_survey) daemon/talent
+NEEDS_figures = $(NEEDS_run) $(NEEDS_talent) daemon/fold daemon/figures
 NEEDS_collector = $(NEEDS_intake) $(NEEDS_figures) collector
 NEEDS_aggregator = $(NEEDS_intake) $(NEEDS_figures) aggregator
-needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o) $(if $(filter survey figures collector aggregator,$(1)),$(FORMS:%.c=%.o))
+needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o) $(if $(filter survey talent figures collector aggregator,$(1)),$(FORMS:%.c=%.o))
 room_of = $(firstword $(subst _, ,$(notdir $(1))))
 
 define test_rule

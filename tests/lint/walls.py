@@ -25,13 +25,14 @@ BELOW = {
     "daemon/intake": ["proto", "daemon/base", "daemon/reader", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                       "daemon/api", "daemon/run"],
     "daemon/survey": ["proto", "daemon/base", "daemon/ledger"],
-    "daemon/fold": ["proto", "daemon/base", "daemon/store", "daemon/ledger", "daemon/survey"],
+    "daemon/talent": ["proto", "daemon/base", "daemon/ledger", "daemon/survey"],
+    "daemon/fold": ["proto", "daemon/base", "daemon/store", "daemon/ledger", "daemon/survey", "daemon/talent"],
     "daemon/figures": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
-                       "daemon/api", "daemon/run", "daemon/survey", "daemon/fold"],
+                       "daemon/api", "daemon/run", "daemon/survey", "daemon/talent", "daemon/fold"],
     "collector": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
-                  "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/fold", "daemon/figures"],
+                  "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures"],
     "aggregator": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
-                   "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/fold", "daemon/figures"],
+                   "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures"],
 }
 
 # foreign header: where it may stand
