@@ -37,6 +37,9 @@ struct text certificate_check(struct text kind, struct text number, int issued_y
  * longer than 200 characters, E115 empty or with spaces around it), or NULL. */
 const char *text_fault(struct text t);
 
+/* Does valid UTF-8 hold a control character (category Cc)? */
+bool text_has_control(struct text t);
+
 /* A name's normal form: trimmed, one middle dot (U+00B7 for U+2022 and U+FF0E), otherwise
  * unchanged. Never longer than `in`: out has in.n bytes. */
 struct text name_normalise(struct text in, char *out);

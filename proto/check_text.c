@@ -7,7 +7,7 @@
 #define TEXT_CHARS_MAX 200
 #define NAME_CHARS_MAX 64
 
-static bool has_control(struct text t)
+bool text_has_control(struct text t)
 {
 	const unsigned char *p = (const unsigned char *)t.p;
 
@@ -25,7 +25,7 @@ const char *text_fault(struct text t)
 		return "E104";
 	if (!text_utf8_ok(t))
 		return "E102";
-	if (has_control(t))
+	if (text_has_control(t))
 		return "E103";
 	return text_trim(t).n == t.n ? NULL : "E115";
 }

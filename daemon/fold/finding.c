@@ -8,6 +8,8 @@ static const struct fault_def own[] = {
 		"a form has no row for this record: it is not counted there" },
 	{ FINDING_NO_BIRTH, "出生年份未知：按年龄分组时计入最高年龄组",
 		"the year of birth is unknown: counted among the oldest" },
+	{ FINDING_LEDGER, "该类条目不应写在此账本中：不予采信",
+		"this kind of entry does not belong in this ledger: nothing is made of it" },
 };
 
 static const struct fault_def *find(const struct fault_def *defs, size_t n, struct text code)

@@ -17,13 +17,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/fold/activity.h"
+#include "daemon/fold/events.h"
 #include "daemon/fold/facts.h"
 #include "daemon/fold/finding.h"
 #include "daemon/fold/record_index.h"
 #include "daemon/base/clock.h"
 #include "proto/entry.pb-c.h"
+#include "proto/survey.h"
 
 #define ENTRY_MEMORY (512u * 1024) /* for one entry and its record, unpacked */
+/* Rows of one import; more is no count, and sums of such stay far from the end of their numbers. */
+#define REFUSED_MOST 1000000000u
 
 const char *const view_table_names[VIEW_TABLES] = { VIEW_TABLE_NAMES };
 
@@ -33,6 +38,7 @@ struct fold {
 	struct cells *cells;
 	struct record_index *records;
 	struct samples *samples;
+	struct activities *activities;
 	struct fact_changes changes;
 	struct entity_scratch scratch;
 	uint8_t (*facts)[FACT_BYTES]; /* of one entity, after its changes */
@@ -52,9 +58,10 @@ struct fold *fold_open(const struct forms *fs, uint32_t city)
 	f->cells = cells_open(fs);
 	f->records = record_index_open();
 	f->samples = samples_open();
+	f->activities = activities_open();
 	arena_init(&f->now, ENTRY_MEMORY);
 	arena_init(&f->before, ENTRY_MEMORY);
-	if (!f->cells || !f->records || !f->samples) {
+	if (!f->cells || !f->records || !f->samples || !f->activities) {
 		fold_close(f);
 		return NULL;
 	}
@@ -68,6 +75,7 @@ void fold_close(struct fold *f)
 	cells_close(f->cells);
 	record_index_close(f->records);
 	samples_close(f->samples);
+	activities_close(f->activities);
 	fact_changes_deinit(&f->changes);
 	entity_scratch_deinit(&f->scratch);
 	free(f->facts);
@@ -146,7 +154,7 @@ static const struct fault *first_hard(const struct faults *faults)
 	return NULL;
 }
 
-static int fold_record(struct fold *f, const struct entry_view *e)
+static int fold_record(struct fold *f, const struct entry_view *e, struct activity *did)
 {
 	const struct reg *reg = register_find(e->reg);
 	struct record_place place = place_in(f, e, 1);
@@ -181,13 +189,14 @@ static int fold_record(struct fold *f, const struct entry_view *e)
 		return err;
 	if (!record_index_put(f->records, id, e->position))
 		return ERR_NOMEM;
+	did->corrections = old != 0;
 	lacks = effects_of(f, &r, &place);
 	if (lacks)
 		finding_put(f, e, lacks & EFFECT_NO_ROW ? FINDING_NO_ROW : FINDING_NO_BIRTH, NULL);
 	return 0;
 }
 
-static int fold_retract(struct fold *f, const struct entry_view *e)
+static int fold_retract(struct fold *f, const struct entry_view *e, struct activity *did)
 {
 	uint8_t id[RECORD_KEY_BYTES];
 	uint64_t old;
@@ -202,12 +211,83 @@ static int fold_retract(struct fold *f, const struct entry_view *e)
 	err = take_out(f, e->origin, old);
 	if (err)
 		return err;
+	did->retractions = 1;
 	return record_index_put(f->records, id, 0) ? 0 : ERR_NOMEM;
+}
+
+static void fold_intake(struct fold *f, const struct entry_view *e, struct activity *did)
+{
+	const Tally__Intake *i = NULL;
+
+	if (!event_ledger_ok(e->kind, e->origin)) {
+		finding_put(f, e, FINDING_LEDGER, NULL);
+		return;
+	}
+	i = survey_intake(e->body, &f->now);
+	if (!i || i->refused > REFUSED_MOST)
+		finding_put(f, e, FINDING_BODY, NULL);
+	else
+		did->refused = i->refused;
+}
+
+static void fold_event(struct fold *f, const struct entry_view *e)
+{
+	const char *code = event_fold(f->views, e, &f->now);
+
+	if (code)
+		finding_put(f, e, code, NULL);
+}
+
+/* What the entry did goes to *did. */
+static int fold_kind(struct fold *f, const struct entry_view *e, struct activity *did)
+{
+	switch (e->kind) {
+	case TALLY__ENTRY_KIND__GENESIS:
+		return 0;
+	case TALLY__ENTRY_KIND__RECORD:
+		return fold_record(f, e, did);
+	case TALLY__ENTRY_KIND__RETRACT:
+		return fold_retract(f, e, did);
+	case TALLY__ENTRY_KIND__RETURN:
+	case TALLY__ENTRY_KIND__EXPLAIN:
+	case TALLY__ENTRY_KIND__DECISION:
+	case TALLY__ENTRY_KIND__VERSION:
+		fold_event(f, e);
+		return 0;
+	case TALLY__ENTRY_KIND__INTAKE:
+		fold_intake(f, e, did);
+		return 0;
+	case TALLY__ENTRY_KIND__FIGURES:
+	case TALLY__ENTRY_KIND__FORMS:
+		/* Parts of what stands beside them: read with it, and judged there. */
+		if (!event_ledger_ok(e->kind, e->origin))
+			finding_put(f, e, FINDING_LEDGER, NULL);
+		return 0;
+	default:
+		finding_put(f, e, FINDING_KIND, NULL);
+		return 0;
+	}
+}
+
+static void activity_book(struct fold *f, const struct entry_view *e, const struct activity *did)
+{
+	int day = clock_date(e->at_ms);
+	struct activity *sum = activities_at(f->activities, e->origin, day);
+
+	if (!sum)
+		return;
+	sum->entries++;
+	sum->corrections += did->corrections;
+	sum->retractions += did->retractions;
+	sum->refused += did->refused;
+	if (day > sum->last_day)
+		sum->last_day = day;
 }
 
 static int fold_entry(struct fold *f, uint32_t origin, uint64_t position)
 {
 	struct entry_view e = { .origin = origin, .position = position };
+	struct activity did = { 0 };
 	struct text bytes;
 	int err = ledger_get(f->ledgers, origin, position, &bytes);
 
@@ -220,17 +300,10 @@ static int fold_entry(struct fold *f, uint32_t origin, uint64_t position)
 	}
 	e.origin = origin;
 	e.position = position;
-	switch (e.kind) {
-	case TALLY__ENTRY_KIND__GENESIS:
-		return 0;
-	case TALLY__ENTRY_KIND__RECORD:
-		return fold_record(f, &e);
-	case TALLY__ENTRY_KIND__RETRACT:
-		return fold_retract(f, &e);
-	default:
-		finding_put(f, &e, FINDING_KIND, NULL);
-		return 0;
-	}
+	err = fold_kind(f, &e, &did);
+	if (!err)
+		activity_book(f, &e, &did);
+	return err;
 }
 
 /* ---- the end of a chunk ---- */
@@ -324,6 +397,7 @@ int fold_chunk(struct fold *f, struct store_txn *views, struct store_txn *ledger
 	cells_reset(f->cells);
 	record_index_reset(f->records);
 	samples_reset(f->samples);
+	activities_reset(f->activities);
 	f->changes.n = 0;
 	f->changes.failed = false;
 	for (size_t i = 0; i < n && !err; i++) {
@@ -345,6 +419,7 @@ int fold_chunk(struct fold *f, struct store_txn *views, struct store_txn *ledger
 		record_index_write(f->records, views, VIEW_RECORD);
 		cells_write(f->cells, views, VIEW_CELL);
 		samples_write(f->samples, views, VIEW_SAMPLE);
+		activities_write(f->activities, views, VIEW_ACTIVITY);
 		for (size_t i = 0; i < n; i++)
 			position_write(f, &spans[i]);
 		err = store_txn_err(views);

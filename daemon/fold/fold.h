@@ -13,16 +13,22 @@
 
 /* Goes into the digest that a views store carries: with another number all is folded anew. Raise it
  * when the fold comes to mean something else, or stores it otherwise. */
-#define FOLD_VERSION 2
+#define FOLD_VERSION 3
 
 /* Tables of a views store.
- *   META     name → value: "digest" of what the views depend on besides the ledgers
- *   FOLD     origin (4) → position (8), hash of the entry there (32): folded up to here
- *   RECORD   origin (4) hash of register and key (16) → position (8): the newest version of each
- * record that lives PERSON   pid (16) → facts (facts.h), sorted: they name all the person's records
- *   GROUP    entity (1) hash (16) → facts with counts: classes and other things that are counted
- * once CELL     cells.h SAMPLE   samples.h FINDING  origin (4) position (8) → fault code, and the
- * field after a space: entries that could not be folded, or not all */
+ *   META      name → value: "digest" of what the views depend on besides the ledgers
+ *   FOLD      origin (4) → position (8), hash of the entry there (32): folded up to here
+ *   RECORD    origin (4) hash of register and key (16) → position (8): the newest version of each
+ *             record that lives
+ *   PERSON    pid (16) → facts (facts.h), sorted: they name all the person's records
+ *   GROUP     entity (1) hash (16) → facts with counts: classes and other things that are counted
+ *             once
+ *   CELL      cells.h
+ *   FINDING   origin (4) position (8) → fault code, and the field after a space: entries that could
+ *             not be folded, or not all
+ *   SAMPLE    samples.h
+ *   EVENT     events.h
+ *   ACTIVITY  activity.h */
 enum {
 	VIEW_META,
 	VIEW_FOLD,
@@ -32,9 +38,13 @@ enum {
 	VIEW_CELL,
 	VIEW_FINDING,
 	VIEW_SAMPLE,
+	VIEW_EVENT,
+	VIEW_ACTIVITY,
 	VIEW_TABLES
 };
-#define VIEW_TABLE_NAMES "meta", "fold", "record", "person", "group", "cell", "finding", "sample"
+#define VIEW_TABLE_NAMES \
+	"meta", "fold", "record", "person", "group", "cell", "finding", "sample", "event", \
+		"activity"
 extern const char *const view_table_names[VIEW_TABLES];
 
 struct fold; /* scratch memory of a fold; one thread at a time */

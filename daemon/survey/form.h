@@ -26,6 +26,11 @@
 #define SOURCE_AGES_MAX 32
 #define DIM_UP_MAX 6 /* rows that a record counts in, of one dim: its own, unions, the total */
 
+/* What forms and measures are called by: letters, digits, . _ and -, so that CSV and addresses need
+ * no escape. */
+#define FORM_ID_MAX 32
+bool form_id_ok(struct text id);
+
 struct form_source {
 	const char *name; /* of the file: "02.form" */
 	const char *text;

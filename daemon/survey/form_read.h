@@ -19,10 +19,6 @@ void form_refuse(struct loader *l, int line, const char *words, struct text what
 /* Zeroed memory that lives as long as the forms; NULL after a fault. */
 void *form_alloc(struct loader *l, size_t n);
 
-/* What forms and measures are called by: letters, digits, . _ and -, so that CSV and addresses need
- * no escape. */
-#define FORM_ID_MAX 32
-bool form_id_ok(struct text id);
 /* Reads one section `measure`. */
 void form_measure_read(struct loader *l, const struct node *section);
 /* Its settings on stocks and what is asked of the person at a point (form_stock.c): before it is
