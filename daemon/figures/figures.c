@@ -8,7 +8,6 @@
 #include "daemon/figures/figures.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "daemon/fold/fold.h"
 
@@ -74,16 +73,26 @@ static bool takes(const struct measure *mm, unsigned take)
 	return is_additive(mm) && take & (mm->time == TIME_IN ? TAKE_EVENTS : TAKE_MOVES);
 }
 
+static int64_t *values_of(struct figures *f, const uint16_t rows[FORM_DIMS_MAX])
+{
+	size_t place = figures_place(f, figures_row_number(f->form, rows));
+
+	return f->values + place * f->form->n_measures;
+}
+
 /* Adds the numbers in `slots` of the measures in `bits` to the row and, what is additive, to every
  * union and total over it. */
 static void numbers_add(
 	struct figures *f, const struct cell_key *k, const int64_t *slots, uint64_t bits)
 {
 	const struct form *form = f->form;
-	int64_t *to = f->values + figures_row_number(form, k->rows) * form->n_measures;
 	uint16_t up[FORM_DIMS_MAX] = { 0 };
 	uint64_t additive = 0;
+	int64_t *to;
 
+	if (!bits)
+		return;
+	to = values_of(f, k->rows);
 	for (size_t i = 0; i < form->n_measures; i++) {
 		if (!(bits & 1ull << i) || !slots[i])
 			continue;
@@ -93,7 +102,7 @@ static void numbers_add(
 			to[i] += slots[i];
 	}
 	for (size_t n = 0; additive && form_up_next(form, k->rows, &n, up);) {
-		to = f->values + figures_row_number(form, up) * form->n_measures;
+		to = values_of(f, up);
 		for (uint64_t rest = additive; rest; rest &= rest - 1)
 			to[__builtin_ctzll(rest)] += slots[__builtin_ctzll(rest)];
 	}
@@ -103,7 +112,7 @@ static void cell_add(
 	struct figures *f, const struct cell_key *k, const int64_t *slots, unsigned take)
 {
 	const struct form *form = f->form;
-	int64_t *to = f->values + figures_row_number(form, k->rows) * form->n_measures;
+	int64_t *to = take & TAKE_STEPS ? values_of(f, k->rows) : NULL;
 	uint64_t bits = 0;
 
 	for (size_t i = 0; i < form->n_measures; i++) {
@@ -216,6 +225,7 @@ int figures_open(struct figures *f, struct store_txn *views)
 {
 	int err;
 
+	f->place_of = f->row_of = NULL;
 	f->values = NULL;
 	f->marks = NULL;
 	f->views = views;
@@ -224,38 +234,20 @@ int figures_open(struct figures *f, struct store_txn *views)
 	if ((!f->inner && !(f->form->periods & 1u << f->period.kind)) ||
 		(f->cumulative && (!f->form->cumulative || f->period.kind != PERIOD_MONTH)))
 		return ERR_INVALID;
-	f->n_rows = form_rows(f->form);
-	f->values = calloc(f->n_rows * f->form->n_measures, sizeof(*f->values));
-	f->marks = calloc(f->n_rows * f->form->n_measures, 1);
-	err = f->values && f->marks ? cells_read(f, views) : ERR_NOMEM;
+	err = figures_begin(f);
+	if (!err)
+		err = cells_read(f, views);
 	if (!err && f->form->sample >= 0 && !f->ever)
 		err = figures_samples(f, views);
 	if (!err && !f->ever)
 		err = figures_cells(f);
+	if (!err)
+		figures_derive(f);
+	if (!err && f->failed)
+		err = ERR_NOMEM;
 	if (err)
 		figures_close(f);
-	else
-		figures_derive(f);
 	return err;
-}
-
-void figures_close(struct figures *f)
-{
-	free(f->values);
-	free(f->marks);
-	f->values = NULL;
-	f->marks = NULL;
-}
-
-bool figures_row_shown(const struct figures *f, size_t row)
-{
-	const struct form *form = f->form;
-
-	for (size_t i = 0, at = row * form->n_measures; i < form->n_measures; i++, at++)
-		if (!form->measures[i].hidden &&
-			(f->values[at] || f->marks[at] & (MARK_MISSING | MARK_CONF)))
-			return true;
-	return false;
 }
 
 size_t figures_print(enum measure_format format, int64_t value, char *out, size_t size)

@@ -53,15 +53,15 @@ static __int128 rows_sum(
 
 	for (size_t i = 0; i < n; i++) {
 		uint16_t at[FORM_DIMS_MAX] = { 0 };
-		size_t cell;
+		size_t row;
 
 		if (!form_row_find(f->form, rows[i], at)) {
 			*mark |= MARK_MISSING;
 			continue;
 		}
-		cell = figures_row_number(f->form, at) * f->form->n_measures + measure;
-		sum += f->values[cell];
-		*mark |= f->marks[cell] & MARK_HELD;
+		row = figures_row_number(f->form, at);
+		sum += figures_value(f, row, measure);
+		*mark |= figures_mark(f, row, measure) & MARK_HELD;
 	}
 	return sum;
 }
@@ -74,7 +74,7 @@ static int cell_take(struct opened *o, struct figures *f, size_t i, const struct
 {
 	const struct form *form = forms_at(f->form->set, text_of(c->form), &f->period);
 	int m = form ? form_measure_find(form, text_of(c->measure)) : -1;
-	size_t at = c->row * f->form->n_measures + i;
+	size_t at = figures_place(f, c->row) * f->form->n_measures + i;
 	struct figures *other;
 	__int128 num, den = 1;
 	uint8_t mark = 0;
@@ -133,18 +133,18 @@ static int months_gone(const struct figures *f)
 	return period_last_month(&f->period) % 12 + 1;
 }
 
-void figures_pace(struct figures *f, size_t row, size_t i)
+void figures_pace(struct figures *f, size_t place, size_t i)
 {
 	const struct measure *mm = &f->form->measures[i];
-	size_t at = row * f->form->n_measures + i, from;
+	size_t at = place * f->form->n_measures + i, from;
 	const struct form_cell *c;
 
 	if (mm->kind == MEASURE_TIME) {
 		f->values[at] = figures_rounded((__int128)months_gone(f) * 10000, 12);
 		return;
 	}
-	from = row * f->form->n_measures + mm->forecast;
-	c = cell_of(&f->form->measures[mm->forecast], row);
+	from = place * f->form->n_measures + mm->forecast;
+	c = cell_of(&f->form->measures[mm->forecast], f->row_of[place]);
 	f->marks[at] |= f->marks[from];
 	f->values[at] = f->values[from];
 	if (c && c->pace)

@@ -1,5 +1,5 @@
 /* Asks a check of a form in every row: the figures that its terms speak of are read once each,
- * under the same snapshot. */
+ * under the same snapshot. Rows in which nothing stands in any of them hold. */
 #include <stdlib.h>
 
 #include "daemon/figures/figures.h"
@@ -10,6 +10,7 @@ struct ask {
 	const struct figures *at;
 	struct figures spans[SPANS]; /* by enum check_span; values NULL: not asked, or zero */
 	bool used[SPANS];
+	uint64_t *rows; /* to be asked: bits */
 };
 
 static struct period before(const struct period *p)
@@ -55,18 +56,28 @@ static bool span_of(const struct figures *at, enum check_span span, struct figur
 	}
 }
 
+static void rows_add(struct figures *sum, const struct figures *f)
+{
+	size_t n = sum->form->n_measures;
+
+	for (size_t row = 0; figures_next(f, &row); row++) {
+		int64_t *to = sum->values + figures_place(sum, row) * n;
+
+		for (size_t i = 0; i < n; i++)
+			to[i] += figures_value(f, row, i);
+	}
+}
+
 /* The figures of all districts, added up. */
 static int districts_open(struct figures *sum, const struct figures *at, struct store_txn *views)
 {
 	struct fold_bound *origins = malloc(ORIGINS_MAX * sizeof(*origins));
-	size_t n = origins ? fold_positions(views, origins, ORIGINS_MAX) : 0,
-	       cells = at->n_rows * at->form->n_measures;
-	int err = origins ? 0 : ERR_NOMEM;
+	size_t n = origins ? fold_positions(views, origins, ORIGINS_MAX) : 0;
+	int err = ERR_NOMEM;
 
-	*sum = (struct figures){ .form = at->form, .n_rows = at->n_rows };
-	sum->values = calloc(cells, sizeof(*sum->values));
-	if (!sum->values)
-		err = ERR_NOMEM;
+	*sum = (struct figures){ .form = at->form };
+	if (origins)
+		err = figures_begin(sum);
 	for (size_t i = 0; i < n && i < ORIGINS_MAX && !err; i++) {
 		struct figures f = {
 			.form = at->form, .period = at->period, .area = origins[i].origin
@@ -75,12 +86,12 @@ static int districts_open(struct figures *sum, const struct figures *at, struct 
 		if (f.area == at->area || origin_is_decisions(f.area))
 			continue;
 		err = figures_open(&f, views);
-		for (size_t k = 0; k < cells && !err; k++)
-			sum->values[k] += f.values[k];
+		if (!err)
+			rows_add(sum, &f);
 		figures_close(&f);
 	}
 	free(origins);
-	return err;
+	return err ? err : sum->failed ? ERR_NOMEM : 0;
 }
 
 static int side_open(struct ask *a, const struct check_side *s, struct store_txn *views)
@@ -104,17 +115,16 @@ static int side_open(struct ask *a, const struct check_side *s, struct store_txn
 /* One side in a row; *held: a cell of it does not apply, or was not reported. */
 static int64_t side_sum(const struct ask *a, const struct check_side *s, size_t row, bool *held)
 {
-	size_t n_measures = a->at->form->n_measures;
 	int64_t sum = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct check_term *t = &s->terms[i];
 		const struct figures *f = t->span == SPAN_SAME ? a->at : &a->spans[t->span];
-		size_t at = row * n_measures + t->measure;
 
-		if (f->values)
-			sum += t->sign * f->values[at];
-		if (f->marks && f->marks[at] & MARK_HELD)
+		if (!f->values)
+			continue;
+		sum += t->sign * figures_value(f, row, t->measure);
+		if (figures_mark(f, row, t->measure) & MARK_HELD)
 			*held = true;
 	}
 	return sum;
@@ -131,8 +141,7 @@ static int64_t rows_sum(const struct ask *a, const struct check_side *s,
 	for (size_t i = 0; i < s->n; i++) {
 		at[a->check->dim] = (uint16_t)s->terms[i].measure;
 		sum += s->terms[i].sign *
-		       a->at->values[figures_row_number(a->at->form, at) * a->at->form->n_measures +
-				     measure];
+		       figures_value(a->at, figures_row_number(a->at->form, at), measure);
 	}
 	return sum;
 }
@@ -215,6 +224,24 @@ static void row_check(const struct ask *a, size_t row,
 	}
 }
 
+/* The rows in which something stands; of a check of rows those that hold the totals over them. */
+static void rows_mark(const struct ask *a, const struct figures *f)
+{
+	const struct form *form = a->at->form;
+
+	for (size_t row = 0; f->values && figures_next(f, &row); row++) {
+		uint16_t rows[FORM_DIMS_MAX] = { 0 };
+		size_t to = row;
+
+		if (a->check->dim >= 0) {
+			figures_row(form, row, rows);
+			rows[a->check->dim] = ROW_TOTAL;
+			to = figures_row_number(form, rows);
+		}
+		a->rows[to / 64] |= 1ull << to % 64;
+	}
+}
+
 int figures_check(const struct form_check *c, const struct figures *at, struct store_txn *views,
 	void (*fail)(void *arg, const struct figures_check *found), void *arg)
 {
@@ -223,12 +250,19 @@ int figures_check(const struct form_check *c, const struct figures *at, struct s
 
 	if (!asked(c, at))
 		return 0;
-	err = side_open(&a, &c->left, views);
+	a.rows = calloc(at->n_rows / 64 + 1, sizeof(*a.rows));
+	err = a.rows ? side_open(&a, &c->left, views) : ERR_NOMEM;
 	if (!err)
 		err = side_open(&a, &c->right, views);
+	if (!err)
+		rows_mark(&a, at);
+	for (size_t i = 0; i < SPANS && !err; i++)
+		rows_mark(&a, &a.spans[i]);
 	for (size_t row = 0; row < at->n_rows && !err; row++)
-		row_check(&a, row, fail, arg);
+		if (a.rows[row / 64] >> row % 64 & 1)
+			row_check(&a, row, fail, arg);
 	for (size_t i = 0; i < SPANS; i++)
 		figures_close(&a.spans[i]);
+	free(a.rows);
 	return err;
 }

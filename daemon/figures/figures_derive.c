@@ -2,7 +2,10 @@
  * columns that do not apply in this kind of period.
  *
  * A quotient is exact until it is rounded once, half away from zero, to hundredths; without a
- * denominator there is none: it does not apply. What builds on a marked cell has its mark. */
+ * denominator there is none: it does not apply. What builds on a marked cell has its mark.
+ *
+ * Place 0 is derived like the others: it stands for all rows that are not there. Where that is not
+ * so (a total that means nothing in some rows) every row gets a place. */
 #include "daemon/figures/figures.h"
 
 static const int units[] = {
@@ -10,12 +13,12 @@ static const int units[] = {
 };
 
 static __int128 terms_sum(
-	const struct figures *f, size_t row, const struct check_side *s, uint8_t *mark)
+	const struct figures *f, size_t place, const struct check_side *s, uint8_t *mark)
 {
 	__int128 sum = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
-		size_t at = row * f->form->n_measures + s->terms[i].measure;
+		size_t at = place * f->form->n_measures + s->terms[i].measure;
 
 		sum += (__int128)s->terms[i].sign * f->values[at];
 		*mark |= f->marks[at] & MARK_HELD;
@@ -36,15 +39,15 @@ static enum measure_format terms_format(const struct figures *f, const struct ch
 	return f->form->measures[s->terms[0].measure].format;
 }
 
-static void formula(struct figures *f, size_t row, size_t i)
+static void formula(struct figures *f, size_t place, size_t i)
 {
 	const struct measure *mm = &f->form->measures[i];
-	size_t at = row * f->form->n_measures + i;
+	size_t at = place * f->form->n_measures + i;
 	uint8_t mark = 0;
-	__int128 num = terms_sum(f, row, mm->formula, &mark), den = mm->divisor ? mm->divisor : 1;
+	__int128 num = terms_sum(f, place, mm->formula, &mark), den = mm->divisor ? mm->divisor : 1;
 
 	if (mm->per)
-		den = terms_sum(f, row, mm->per, &mark);
+		den = terms_sum(f, place, mm->per, &mark);
 	if (mm->per || mm->divisor || mm->percent) {
 		num *= 100 * (mm->percent ? 100 : 1);
 		if (mm->per)
@@ -69,18 +72,17 @@ static bool row_applies(const struct figures *f, size_t row)
 	return true;
 }
 
-static void cell_derive(struct figures *f, size_t row, size_t i)
+static void cell_derive(struct figures *f, size_t place, size_t i)
 {
 	const struct measure *mm = &f->form->measures[i];
-	size_t at = row * f->form->n_measures + i;
+	size_t first = place * f->form->n_measures;
 
 	if (mm->kind == MEASURE_FORMULA)
-		formula(f, row, i);
+		formula(f, place, i);
 	else if (mm->kind == MEASURE_TIME || mm->kind == MEASURE_FORECAST)
-		figures_pace(f, row, i);
-	else if (mm->reported >= 0 &&
-		 f->values[row * f->form->n_measures + (size_t)mm->reported] == 0)
-		f->marks[at] |= MARK_MISSING;
+		figures_pace(f, place, i);
+	else if (mm->reported >= 0 && f->values[first + (size_t)mm->reported] == 0)
+		f->marks[first + i] |= MARK_MISSING;
 }
 
 void figures_derive(struct figures *f)
@@ -90,21 +92,24 @@ void figures_derive(struct figures *f)
 
 	for (size_t d = 0; d < form->n_dims; d++)
 		totals = totals && !form->dims[d].no_total;
+	for (size_t row = 0; row < f->n_rows && !totals; row++)
+		(void)figures_place(f, row);
 	for (size_t i = 0; i < form->n_measures; i++) {
 		const struct measure *mm = &form->measures[i];
 		bool applies = f->inner || mm->periods & 1u << f->period.kind;
 
 		if (applies && totals && form_kept(mm) && mm->reported < 0)
 			continue;
-		for (size_t row = 0; row < f->n_rows; row++) {
-			size_t at = row * form->n_measures + i;
+		for (size_t place = 0; place < f->n_places; place++) {
+			size_t at = place * form->n_measures + i;
 
-			if (applies && (totals || row_applies(f, row))) {
-				cell_derive(f, row, i);
+			if (applies && (totals || place == 0 || row_applies(f, f->row_of[place]))) {
+				cell_derive(f, place, i);
 			} else {
 				f->values[at] = 0;
 				f->marks[at] |= MARK_NONE;
 			}
 		}
 	}
+	f->all_rows = figures_place_shown(f, 0);
 }

@@ -4,9 +4,8 @@
  * the quantile p of n values is the one at position p·n ÷ 100, rounded up (nearest rank). Sorted by
  * unit they tell how many units speak in a row, and how much the largest of them says.
  *
- * A row with too few values or units, or with one unit that says too much, is held back (C). If
- * then of the parts of a total just one is held back, it could be had by subtraction: the smallest
- * of the others is held back too (D), or the total when there is no other. */
+ * A row with too few values or units, or with one unit that says too much, is held back (C); what
+ * follows from that for other rows: figures_hold.c. */
 #include "daemon/figures/figures.h"
 
 #include <stdlib.h>
@@ -107,6 +106,7 @@ static int list_read(struct list *l, const struct figures *f, struct store_txn *
 static void quantiles_put(struct figures *f, const struct one *at, size_t n)
 {
 	const struct form *form = f->form;
+	size_t place = figures_place(f, at->row);
 	int64_t all = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -120,7 +120,7 @@ static void quantiles_put(struct figures *f, const struct one *at, size_t n)
 		position = (form->measures[m].quantile * all + 99) / 100;
 		while (i + 1 < n && seen + at[i].count < position)
 			seen += at[i++].count;
-		f->values[at->row * form->n_measures + m] = at[i].value;
+		f->values[place * form->n_measures + m] = at[i].value;
 	}
 }
 
@@ -129,6 +129,7 @@ static void row_judge(struct figures *f, const struct one *at, size_t n)
 {
 	const struct form_publish *p = f->form->publish;
 	int64_t all = 0, units = 0, largest = 0;
+	size_t place = figures_place(f, at->row);
 
 	for (size_t i = 0, end; i < n; i = end) {
 		int64_t of_unit = 0;
@@ -142,7 +143,7 @@ static void row_judge(struct figures *f, const struct one *at, size_t n)
 	if (units >= p->least_units && all >= p->least_values && largest * 100 <= all * p->largest)
 		return;
 	for (size_t m = 0; m < f->form->n_measures; m++)
-		f->marks[at->row * f->form->n_measures + m] |= MARK_CONFIDENTIAL;
+		f->marks[place * f->form->n_measures + m] |= MARK_CONFIDENTIAL;
 }
 
 static void rows_each(struct figures *f, const struct list *l,
@@ -170,108 +171,4 @@ int figures_samples(struct figures *f, struct store_txn *views)
 	}
 	free(l.at);
 	return err;
-}
-
-/* ---- what could be inferred ---- */
-
-/* A row in an area. */
-struct part {
-	struct figures *f;
-	size_t row;
-};
-
-/* How much it says: what the quantiles are made of. */
-static int64_t part_size(const struct part *p)
-{
-	const struct form *form = p->f->form;
-
-	return p->f->values[p->row * form->n_measures + (size_t)form->measures[form->sample].of];
-}
-
-static bool part_held(const struct part *p)
-{
-	return p->f->marks[p->row * p->f->form->n_measures] & MARK_CONF;
-}
-
-static void part_hold(const struct part *p)
-{
-	for (size_t m = 0; m < p->f->form->n_measures; m++)
-		p->f->marks[p->row * p->f->form->n_measures + m] |= MARK_SECONDARY;
-}
-
-/* A total and its parts; true when something more was held back. */
-static bool line_hold(const struct part *total, const struct part *parts, size_t n)
-{
-	const struct part *least = NULL;
-	size_t held = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (part_size(&parts[i]) == 0)
-			continue;
-		if (part_held(&parts[i]))
-			held++;
-		else if (!least || part_size(&parts[i]) < part_size(least))
-			least = &parts[i];
-	}
-	if (held != 1 || part_held(total))
-		return false;
-	part_hold(least ? least : total);
-	return true;
-}
-
-/* Every line of a dim in an area. */
-static bool dim_hold(struct figures *f, size_t dim, struct part *parts)
-{
-	const struct form *form = f->form;
-	bool more = false;
-
-	for (size_t row = 0; row < f->n_rows; row++) {
-		struct part total = { f, row };
-		uint16_t rows[FORM_DIMS_MAX] = { 0 };
-
-		figures_row(form, row, rows);
-		if (rows[dim] != ROW_TOTAL || part_size(&total) == 0)
-			continue;
-		for (uint16_t k = 0; k < form->dims[dim].n_codes; k++) {
-			rows[dim] = k;
-			parts[k] = (struct part){ f, figures_row_number(form, rows) };
-		}
-		more = line_hold(&total, parts, form->dims[dim].n_codes) || more;
-	}
-	return more;
-}
-
-static bool areas_hold(struct figures *areas, size_t n, struct part *parts)
-{
-	bool more = false;
-
-	for (size_t row = 0; row < areas[0].n_rows; row++) {
-		struct part total = { &areas[0], row };
-
-		if (part_size(&total) == 0)
-			continue;
-		for (size_t i = 1; i < n; i++)
-			parts[i - 1] = (struct part){ &areas[i], row };
-		more = line_hold(&total, parts, n - 1) || more;
-	}
-	return more;
-}
-
-void figures_hold(struct figures *areas, size_t n)
-{
-	const struct form *form = areas[0].form;
-	struct part *parts = malloc((FORM_ROWS_MAX + n) * sizeof(*parts));
-	bool more = parts != NULL && form->publish;
-
-	while (more) {
-		more = n > 1 && areas_hold(areas, n, parts);
-		for (size_t i = 0; i < n; i++)
-			for (size_t d = 0; d < form->n_dims; d++)
-				more = dim_hold(&areas[i], d, parts) || more;
-	}
-	/* Without memory nothing is given out. */
-	for (size_t i = 0; !parts && i < n; i++)
-		for (size_t row = 0; row < areas[i].n_rows; row++)
-			part_hold(&(struct part){ &areas[i], row });
-	free(parts);
 }

@@ -12,22 +12,35 @@ const char *figures_conf(uint8_t mark)
 	return mark & MARK_CONFIDENTIAL ? "C" : mark & MARK_SECONDARY ? "D" : "F";
 }
 
-struct text figures_value(
-	const struct figures *f, size_t at, size_t measure, char out[FIGURES_TEXT_MAX])
+struct text figures_cell_text(
+	const struct figures *f, size_t row, size_t measure, char out[FIGURES_TEXT_MAX])
 {
-	if (f->marks[at] & (MARK_HELD | MARK_CONF))
+	int64_t value = figures_value(f, row, measure);
+	uint8_t mark = figures_mark(f, row, measure);
+
+	if (mark & (MARK_HELD | MARK_CONF))
 		return (struct text){ "", 0 };
-	if (f->marks[at] & MARK_WHOLE)
+	if (mark & MARK_WHOLE)
 		return (struct text){ out,
-			figures_print(FORMAT_WHOLE, f->values[at] / 100, out, FIGURES_TEXT_MAX) };
-	return (struct text){ out, figures_print(f->form->measures[measure].format, f->values[at],
-					   out, FIGURES_TEXT_MAX) };
+			figures_print(FORMAT_WHOLE, value / 100, out, FIGURES_TEXT_MAX) };
+	return (struct text){ out,
+		figures_print(f->form->measures[measure].format, value, out, FIGURES_TEXT_MAX) };
 }
 
-bool figures_shown(const struct figures *f, size_t at, size_t measure, bool zeros)
+bool figures_cell_shown(const struct figures *f, size_t row, size_t measure, bool zeros)
 {
 	return !f->form->measures[measure].hidden &&
-	       (zeros || f->values[at] || f->marks[at] & (MARK_MISSING | MARK_CONF));
+	       (zeros || figures_value(f, row, measure) ||
+		       figures_mark(f, row, measure) & (MARK_MISSING | MARK_CONF));
+}
+
+bool figures_shown_next(const struct figures *f, size_t *row, bool zeros)
+{
+	if (zeros)
+		return *row < f->n_rows;
+	while (figures_next(f, row) && !figures_row_shown(f, *row))
+		++*row;
+	return *row < f->n_rows;
 }
 
 /* The lines of one row; `line` holds what they share. */
@@ -37,19 +50,18 @@ static void row_lines(struct buf *out, const struct figures *f, size_t row, stru
 	const struct form *form = f->form;
 
 	for (size_t i = 0; i < form->n_measures; i++) {
-		size_t at = row * form->n_measures + i;
 		char value[FIGURES_TEXT_MAX];
 
-		if (!figures_shown(f, at, i, how->zeros))
+		if (!figures_cell_shown(f, row, i, how->zeros))
 			continue;
 		buf_text(out, line);
 		buf_str(out, form->measures[i].id);
 		buf_put(out, ",", 1);
-		buf_text(out, figures_value(f, at, i, value));
+		buf_text(out, figures_cell_text(f, row, i, value));
 		buf_put(out, ",", 1);
-		buf_str(out, figures_obs(f->marks[at], how->closed));
+		buf_str(out, figures_obs(figures_mark(f, row, i), how->closed));
 		buf_put(out, ",", 1);
-		buf_str(out, figures_conf(f->marks[at]));
+		buf_str(out, figures_conf(figures_mark(f, row, i)));
 		buf_str(out, how->after);
 	}
 }
@@ -58,11 +70,9 @@ void figures_lines(struct buf *out, const struct figures *f, const struct figure
 {
 	struct buf line = { 0 };
 
-	for (size_t row = 0; row < f->n_rows; row++) {
+	for (size_t row = 0; figures_shown_next(f, &row, how->zeros); row++) {
 		uint16_t rows[FORM_DIMS_MAX];
 
-		if (!how->zeros && !figures_row_shown(f, row))
-			continue;
 		figures_row(f->form, row, rows);
 		buf_reset(&line);
 		buf_printf(&line, "%s%06u,", how->before, f->area);

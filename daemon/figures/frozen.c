@@ -34,9 +34,7 @@ static int hold_all(const struct frozen_ask *a, struct figures *all, struct stor
 		all[i].area = a->areas[i];
 		err = figures_open(&all[i], views);
 	}
-	if (!err)
-		figures_hold(all, a->n_areas);
-	return err;
+	return err ? err : figures_hold(all, a->n_areas);
 }
 
 /* The lines of one kind of figures: all areas are opened together only where one's lines depend on

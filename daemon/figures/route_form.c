@@ -47,15 +47,14 @@ static void long_area(struct api_table *table, const struct question *q, const s
 
 	period_print(&q->period, period);
 	snprintf(area, sizeof(area), "%06u", f->area % 1000000);
-	for (size_t row = 0; row < f->n_rows; row++) {
+	for (size_t row = 0; figures_shown_next(f, &row, q->zeros); row++) {
 		uint16_t rows[FORM_DIMS_MAX];
 
 		figures_row(form, row, rows);
 		for (size_t i = 0; i < form->n_measures; i++) {
-			size_t at = row * form->n_measures + i;
 			char value[FIGURES_TEXT_MAX];
 
-			if (!figures_shown(f, at, i, q->zeros))
+			if (!figures_cell_shown(f, row, i, q->zeros))
 				continue;
 			api_cell_str(table, form->id);
 			api_cell_str(table, period);
@@ -63,9 +62,9 @@ static void long_area(struct api_table *table, const struct question *q, const s
 			for (size_t d = 0; d < form->n_dims; d++)
 				api_cell_str(table, figures_code(form, d, rows[d]));
 			api_cell_str(table, form->measures[i].id);
-			api_cell(table, figures_value(f, at, i, value));
-			api_cell_str(table, figures_obs(f->marks[at], false));
-			api_cell_str(table, figures_conf(f->marks[at]));
+			api_cell(table, figures_cell_text(f, row, i, value));
+			api_cell_str(table, figures_obs(figures_mark(f, row, i), false));
+			api_cell_str(table, figures_conf(figures_mark(f, row, i)));
 			api_cell_str(table, VERSION);
 		}
 	}
@@ -132,11 +131,9 @@ static const char *row_words(const struct form_dim *d, uint16_t row, bool zh)
 
 static void wide_rows(struct api_table *table, const struct question *q, const struct figures *f)
 {
-	for (size_t row = 0; row < f->n_rows; row++) {
+	for (size_t row = 0; figures_shown_next(f, &row, q->zeros); row++) {
 		uint16_t rows[FORM_DIMS_MAX];
 
-		if (!figures_row_shown(f, row) && !q->zeros)
-			continue;
 		figures_row(q->form, row, rows);
 		for (size_t d = 0; d < q->form->n_dims; d++)
 			api_cell_str(table, row_words(&q->form->dims[d], rows[d], q->zh));
@@ -144,8 +141,7 @@ static void wide_rows(struct api_table *table, const struct question *q, const s
 			char value[FIGURES_TEXT_MAX];
 
 			if (!q->form->measures[i].hidden)
-				api_cell(table,
-					figures_value(f, row * q->form->n_measures + i, i, value));
+				api_cell(table, figures_cell_text(f, row, i, value));
 		}
 	}
 }
@@ -197,9 +193,7 @@ static int show_read(
 			.area = areas[*n] };
 		err = figures_open(&all[*n], t);
 	}
-	if (!err && q->form->publish)
-		figures_hold(all, n_all);
-	return err;
+	return !err && q->form->publish ? figures_hold(all, n_all) : err;
 }
 
 static bool area_asked(const struct question *q, uint32_t area, bool wide)

@@ -207,13 +207,12 @@ static void compare_figures(struct city *c, struct store_txn *t, const struct fo
 		else
 			slow_03(&s, v);
 		for (size_t i = 0; i < form->n_measures; i++)
-			if (f.values[row * form->n_measures + i] != v[i])
+			if (figures_value(&f, row, i) != v[i])
 				fail_msg("form %s %s%s area %u row %zu measure %s: %lld, counted "
 					 "%lld",
 					form->id, period, cumulative ? " cumulative" : "", area,
 					row, form->measures[i].id,
-					(long long)f.values[row * form->n_measures + i],
-					(long long)v[i]);
+					(long long)figures_value(&f, row, i), (long long)v[i]);
 	}
 	hold_checks(&f, t);
 	figures_close(&f);
@@ -426,10 +425,12 @@ static void a_form_written_as_a_file_only_is_counted(void **state)
 		assert_int_equal(figures_open(&f, t), 0);
 		assert_int_equal(f.n_rows, 3);
 		for (size_t row = 0; row < 3; row++) {
-			int64_t slow[3];
+			int64_t slow[3], at[3];
 
 			slow_13(c, f.area, f.period.index, row, slow);
-			assert_memory_equal(&f.values[row * 3], slow, sizeof(slow));
+			for (size_t i = 0; i < 3; i++)
+				at[i] = figures_value(&f, row, i);
+			assert_memory_equal(at, slow, sizeof(slow));
 			nonzero += slow[0] != 0;
 		}
 		for (const struct form_check *check = f.form->checks; check; check = check->next)

@@ -35,15 +35,16 @@ static void line_is(struct text *rest, const char *expected)
 }
 
 /* The value of a cell, printed by this test. */
-static void value_print_slow(const struct figures *f, size_t at, size_t m, char out[64])
+static void value_print_slow(const struct figures *f, size_t row, size_t m, char out[64])
 {
-	long long v = (long long)f->values[at];
+	long long v = (long long)figures_value(f, row, m);
+	uint8_t mark = figures_mark(f, row, m);
 	enum measure_format format = f->form->measures[m].format;
 
 	out[0] = 0;
-	if (f->marks[at] & (MARK_NONE | MARK_MISSING | MARK_CONFIDENTIAL | MARK_SECONDARY))
+	if (mark & (MARK_NONE | MARK_MISSING | MARK_CONFIDENTIAL | MARK_SECONDARY))
 		return;
-	if (f->marks[at] & MARK_WHOLE)
+	if (mark & MARK_WHOLE)
 		sprintf(out, "%lld", v / 100);
 	else if (format == FORMAT_MONEY || format == FORMAT_HUNDREDTHS)
 		sprintf(out, "%s%lld.%02lld", v < 0 ? "-" : "", llabs(v) / 100, llabs(v) % 100);
@@ -60,22 +61,22 @@ static void area_is(struct text *rest, const struct figures *f, bool cumulative)
 	const struct form *form = f->form;
 
 	for (size_t at = 0; at < f->n_rows * form->n_measures; at++) {
-		size_t m = at % form->n_measures;
-		uint8_t mark = f->marks[at];
+		size_t m = at % form->n_measures, row = at / form->n_measures;
+		uint8_t mark = figures_mark(f, row, m);
 		uint16_t rows[FORM_DIMS_MAX];
 		char line[512], value[64];
 		int n;
 
 		if (form->measures[m].hidden ||
-			(!f->values[at] &&
+			(!figures_value(f, row, m) &&
 				!(mark & (MARK_MISSING | MARK_CONFIDENTIAL | MARK_SECONDARY))))
 			continue;
-		figures_row(form, at / form->n_measures, rows);
+		figures_row(form, row, rows);
 		n = sprintf(line, "%d,%06u,", cumulative, f->area);
 		for (size_t d = 0; d < form->n_dims; d++)
 			n += sprintf(line + n, "%s,",
 				rows[d] == ROW_TOTAL ? "_T" : form->dims[d].rows[rows[d]].code);
-		value_print_slow(f, at, m, value);
+		value_print_slow(f, row, m, value);
 		sprintf(line + n, "%s,%s,%s,%s\n", form->measures[m].id, value,
 			mark & MARK_MISSING ? "M"
 			: mark & MARK_NONE  ? "_Z"
@@ -110,7 +111,7 @@ static void text_is_figures(const struct form *form, const char *period, struct 
 				.area = shown[i] };
 			assert_int_equal(figures_open(&f[i], t), 0);
 		}
-		figures_hold(f, 4);
+		assert_int_equal(figures_hold(f, 4), 0);
 		for (size_t i = 0; i < 4; i++) {
 			area_is(&rest, &f[i], cumulative);
 			figures_close(&f[i]);

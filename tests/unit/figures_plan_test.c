@@ -49,7 +49,7 @@ static int64_t other(const struct forms *forms, struct store_txn *t, const struc
 	int64_t v;
 
 	assert_int_equal(figures_open(&f, t), 0);
-	v = f.values[(f.n_rows - 1) * f.form->n_measures + measure];
+	v = figures_value(&f, f.n_rows - 1, measure);
 	figures_close(&f);
 	return v;
 }
@@ -104,8 +104,8 @@ static void compare_plan(
 
 	assert_int_equal(figures_open(f, t), 0);
 	for (int row = 0; row < 7; row++) {
-		const int64_t *v = &f->values[(size_t)row * f->form->n_measures];
-		const uint8_t *marks = &f->marks[(size_t)row * f->form->n_measures];
+		const int64_t *v = &f->values[f->place_of[row] * f->form->n_measures];
+		const uint8_t *marks = &f->marks[f->place_of[row] * f->form->n_measures];
 		int given;
 		int64_t target = slow_target(p, f, row, &given);
 
@@ -120,18 +120,19 @@ static void compare_plan(
 		}
 	}
 	/* rows in the order of the list: trained upgrade_share bases leaders studios … */
-	assert_int_equal(f->values[2], other(forms, t, f, "02", 3) * 100);
-	assert_int_equal(f->values[6], half_up(f->values[2] * 12, months * 100) * 100);
-	assert_int_equal(f->marks[2], MARK_WHOLE);
-	assert_int_equal(f->values[2 * f->form->n_measures + 2], slow_bases(p, f) * 100);
-	assert_int_equal(f->values[2 * f->form->n_measures + 6], slow_bases(p, f) * 100);
+	assert_int_equal(figures_value(f, 0, 2), other(forms, t, f, "02", 3) * 100);
+	assert_int_equal(
+		figures_value(f, 0, 6), half_up(figures_value(f, 0, 2) * 12, months * 100) * 100);
+	assert_int_equal(figures_mark(f, 0, 2), MARK_WHOLE);
+	assert_int_equal(figures_value(f, 2, 2), slow_bases(p, f) * 100);
+	assert_int_equal(figures_value(f, 2, 6), slow_bases(p, f) * 100);
 	all = other(forms, t, f, "02", 2);
-	share = f->values[1 * f->form->n_measures + 2];
+	share = figures_value(f, 1, 2);
 	if (all)
 		assert_true(share >= 0 && share <= 10000);
 	else
-		assert_int_equal(f->marks[1 * f->form->n_measures + 2], MARK_NONE);
-	assert_int_equal(f->marks[7 * f->form->n_measures + 2], MARK_NONE); /* no total */
+		assert_int_equal(figures_mark(f, 1, 2), MARK_NONE);
+	assert_int_equal(figures_mark(f, 7, 2), MARK_NONE); /* no total */
 	figures_close(f);
 }
 

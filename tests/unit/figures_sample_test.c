@@ -185,7 +185,7 @@ static void slow_12b(
 
 static bool held(const struct figures *f, const uint16_t *rows)
 {
-	return f->marks[figures_row_number(f->form, rows) * f->form->n_measures] & MARK_CONF;
+	return figures_mark(f, figures_row_number(f->form, rows), 0) & MARK_CONF;
 }
 
 /* In no line is there just one part held back under a total that is given out. */
@@ -233,18 +233,18 @@ static void hold_back(struct people *p, const struct forms *forms, struct store_
 			free_rows += may;
 		}
 	}
-	figures_hold(f, WORLDS);
+	assert_int_equal(figures_hold(f, WORLDS), 0);
 	for (unsigned a = 0; a < WORLDS; a++) {
 		no_line_tells(&f[a]);
 		for (size_t row = 0; row < f[a].n_rows; row++)
-			second += (f[a].marks[row * f[a].form->n_measures] & MARK_SECONDARY) != 0;
+			second += (figures_mark(&f[a], row, 0) & MARK_SECONDARY) != 0;
 	}
 	for (size_t row = 0; row < f[0].n_rows; row++) {
 		size_t n = 0;
 
 		for (unsigned a = 1; a < WORLDS; a++)
-			n += (f[a].marks[row * f[a].form->n_measures] & MARK_CONF) != 0;
-		assert_true(n != 1 || f[0].marks[row * f[0].form->n_measures] & MARK_CONF);
+			n += (figures_mark(&f[a], row, 0) & MARK_CONF) != 0;
+		assert_true(n != 1 || figures_mark(&f[0], row, 0) & MARK_CONF);
 	}
 	print_message("held back: %zu, with them %zu; free %zu\n", marked, second, free_rows);
 	assert_true(marked > 5 && free_rows > 0);

@@ -373,15 +373,15 @@ static inline void compare_form(
 		for (size_t i = 0; i < n; i++)
 			cells_seen += v[i] != 0;
 		for (size_t i = 0; i < n; i++)
-			if (f->values[row * n + i] != v[i])
+			if (figures_value(f, row, i) != v[i])
 				fail_msg("form %s %s%s area %u row %s/%s measure %s: %lld, counted "
 					 "%lld",
 					f->form->id, period, f->cumulative ? " cumulative" : "",
 					f->area, figures_code(f->form, 0, rows[0]),
 					f->form->n_dims > 1 ? figures_code(f->form, 1, rows[1])
 							    : "",
-					f->form->measures[i].id, (long long)f->values[row * n + i],
-					(long long)v[i]);
+					f->form->measures[i].id,
+					(long long)figures_value(f, row, i), (long long)v[i]);
 	}
 	figures_close(f);
 }
