@@ -14,19 +14,22 @@
 
 #define ROOM_FIRST 32
 
+static bool array_grow(void **at, size_t size)
+{
+	void *more = realloc(*at, size);
+
+	if (more)
+		*at = more;
+	return more != NULL;
+}
+
 static bool grow(struct figures *f)
 {
 	size_t n = f->form->n_measures, room = f->room ? f->room * 2 : ROOM_FIRST;
-	uint32_t *rows = realloc(f->row_of, room * sizeof(*rows));
-	int64_t *values;
-	uint8_t *marks;
 
-	f->row_of = rows ? rows : f->row_of;
-	values = rows ? realloc(f->values, room * n * sizeof(*values)) : NULL;
-	f->values = values ? values : f->values;
-	marks = values ? realloc(f->marks, room * n) : NULL;
-	f->marks = marks ? marks : f->marks;
-	if (!marks)
+	if (!array_grow((void **)&f->row_of, room * sizeof(*f->row_of)) ||
+		!array_grow((void **)&f->values, room * n * sizeof(*f->values)) ||
+		!array_grow((void **)&f->marks, room * n))
 		return false;
 	f->room = room;
 	return true;
