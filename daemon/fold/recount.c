@@ -6,65 +6,30 @@
  * chunks: that is part of the proof. */
 #include "daemon/fold/recount.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#define CHUNK 4096
-#define SPANS_MAX 256
+#include "daemon/fold/anew.h"
+
 #define READ_MS 600000
 #define DIGEST_PIECE 65536
 
 struct work {
 	struct recount *report;
 	struct views *running;
-	struct store *store;
-	struct fold *fold;
+	struct anew *anew;
 	struct fold_bound *bounds; /* where the running views stand */
 	size_t n_bounds;
-	uint64_t folded; /* by the last chunk */
-	struct fold_span spans[SPANS_MAX];
 };
 
 /* ---- folding anew ---- */
 
-static int chunk_job(struct store_txn *t, void *arg)
+static bool stop(void *arg, uint64_t entries)
 {
-	struct work *w = arg;
-	struct store_txn *ledgers;
-	uint64_t left;
-	size_t n;
-	int err = store_read_begin(ledger_store(views_conf(w->running)->ledger), &ledgers, READ_MS);
+	struct recount *r = arg;
 
-	if (err)
-		return err;
-	w->folded = 0;
-	n = fold_plan(t, ledgers, w->bounds, w->n_bounds, CHUNK, w->spans, SPANS_MAX, &left);
-	if (n)
-		err = fold_chunk(w->fold, t, ledgers, w->spans, n);
-	store_read_end(ledgers);
-	for (size_t i = 0; i < n && !err; i++) {
-		w->folded += w->spans[i].last + 1 - w->spans[i].first;
-		err = w->spans[i].err;
-	}
-	return err;
-}
-
-static int fold_up(struct work *w)
-{
-	do {
-		int err;
-
-		if (w->report->stop && w->report->stop(w->report->arg))
-			return ERR_CLOSED;
-		err = store_write(w->store, chunk_job, w, 0);
-		if (err)
-			return err;
-		w->report->entries += w->folded;
-	} while (w->folded);
-	return 0;
+	r->entries = entries;
+	return r->stop && r->stop(r->arg);
 }
 
 /* Takes over the positions of a snapshot of the running views; *same: they are those folded
@@ -202,7 +167,7 @@ static void compare(
 static int compare_all(struct work *w, struct store_txn *running)
 {
 	struct store_txn *anew;
-	int err = store_read_begin(w->store, &anew, READ_MS);
+	int err = store_read_begin(anew_store(w->anew), &anew, READ_MS);
 
 	if (err)
 		return err;
@@ -221,24 +186,7 @@ static int compare_all(struct work *w, struct store_txn *running)
 	return err;
 }
 
-/* ---- the directory ---- */
-
-static void dir_remove(const char *dir)
-{
-	DIR *d = opendir(dir);
-	char path[4096];
-
-	if (!d)
-		return;
-	for (struct dirent *e = readdir(d); e; e = readdir(d)) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		if (snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) < (int)sizeof(path))
-			unlink(path);
-	}
-	closedir(d);
-	rmdir(dir);
-}
+/* ---- both beside each other ---- */
 
 static int meta_job(struct store_txn *t, void *arg)
 {
@@ -253,7 +201,7 @@ static int meta_job(struct store_txn *t, void *arg)
 static int meet(struct work *w)
 {
 	bool same = false;
-	int err = store_write(w->store, meta_job, w, 0);
+	int err = store_write(anew_store(w->anew), meta_job, w, 0);
 
 	while (!err) {
 		struct store_txn *t;
@@ -267,7 +215,7 @@ static int meet(struct work *w)
 		store_read_end(t);
 		if (err || same)
 			break;
-		err = fold_up(w);
+		err = anew_fold(w->anew, w->bounds, w->n_bounds);
 	}
 	return err;
 }
@@ -275,36 +223,24 @@ static int meet(struct work *w)
 int recount_run(struct recount *r, struct views *v, const char *dir, struct errmsg *m)
 {
 	const struct views_conf *conf = views_conf(v);
-	struct work *w = calloc(1, sizeof(*w));
-	struct store_conf sc = { .dir = dir,
-		.tables = view_table_names,
-		.n_tables = VIEW_TABLES,
+	struct anew_conf ac = { .dir = dir,
 		.limit_bytes = conf->limit_bytes,
-		.create = true,
-		.derived = true };
-	int err = ERR_NOMEM;
+		.ledger = conf->ledger,
+		.forms = conf->forms,
+		.city = conf->city,
+		.stop = stop,
+		.arg = r };
+	struct work w = { .report = r, .running = v };
+	int err = anew_open(&w.anew, &ac, m);
 
-	if (!w)
-		return err;
-	w->report = r;
-	w->running = v;
 	r->entries = 0;
-	dir_remove(dir);
-	w->fold = fold_open(conf->forms, conf->city);
-	if (!w->fold)
-		goto work;
-	err = store_open(&w->store, &sc, m);
 	if (err)
-		goto fold;
-	err = meet(w);
+		return err;
+	err = meet(&w);
+	r->entries = anew_entries(w.anew);
 	if (err)
 		errmsg_set(m, "the recount could not be finished: %s", err_words(err));
-	store_close(w->store);
-	dir_remove(dir);
-fold:
-	fold_close(w->fold);
-work:
-	free(w->bounds);
-	free(w);
+	anew_close(w.anew);
+	free(w.bounds);
 	return err;
 }

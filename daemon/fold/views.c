@@ -233,13 +233,27 @@ static void digest_codes(struct buf *b)
 	}
 }
 
+static void digest_rules(struct buf *b)
+{
+	buf_printf(b, "fold %d\n", FOLD_VERSION);
+	digest_registers(b);
+	digest_codes(b);
+}
+
+void views_rules(uint8_t out[HASH_BYTES])
+{
+	struct buf b = { 0 };
+
+	digest_rules(&b);
+	hash_entry(out, buf_as_text(&b));
+	buf_deinit(&b);
+}
+
 void views_digest(const struct forms *fs, uint8_t out[HASH_BYTES])
 {
 	struct buf b = { 0 };
 
-	buf_printf(&b, "fold %d\n", FOLD_VERSION);
-	digest_registers(&b);
-	digest_codes(&b);
+	digest_rules(&b);
 	buf_put(&b, fs->digest, sizeof(fs->digest));
 	hash_entry(out, buf_as_text(&b));
 	buf_deinit(&b);

@@ -47,5 +47,7 @@ void views_state(struct views *v, struct views_state *out);
 
 /* What the views depend on besides the ledgers: forms, registers, code lists, the fold itself. */
 void views_digest(const struct forms *fs, uint8_t out[HASH_BYTES]);
+/* The same without the forms: by which rules records are judged and counted. */
+void views_rules(uint8_t out[HASH_BYTES]);
 
 #endif

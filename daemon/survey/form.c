@@ -12,7 +12,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/ledger/hash.h"
 
-#define FORMS_MEMORY (16u * 1024 * 1024)
+#define FORMS_MEMORY (32u * 1024 * 1024)
 
 size_t form_register_index(const struct reg *reg)
 {
@@ -176,15 +176,25 @@ static int by_id(const void *a, const void *b)
 	return order ? order : x->from_day - y->from_day;
 }
 
-static void forms_digest(struct forms *fs, const struct form_source *sources, size_t n)
+/* Keeps what the set is made of. */
+static int forms_keep(
+	struct forms *fs, const struct form_source *sources, size_t n, struct errmsg *m)
 {
 	struct buf all = { 0 };
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (strchr(sources[i].name, '\n')) {
+			errmsg_set(m, "a form file's name cannot hold a line break");
+			buf_deinit(&all);
+			return ERR_INVALID;
+		}
 		buf_printf(&all, "%s %zu\n%s", sources[i].name, strlen(sources[i].text),
 			sources[i].text);
-	hash_entry(fs->digest, buf_as_text(&all));
+	}
+	fs->files = arena_copy(&fs->arena, buf_as_text(&all));
+	hash_entry(fs->digest, fs->files);
 	buf_deinit(&all);
+	return fs->files.p && !all.failed ? 0 : ERR_NOMEM;
 }
 
 struct forms *forms_open(const struct form_source *sources, size_t n, struct errmsg *m)
@@ -204,7 +214,7 @@ struct forms *forms_open(const struct form_source *sources, size_t n, struct err
 	if (n)
 		memcpy(sorted, sources, n * sizeof(*sorted));
 	qsort(sorted, n, sizeof(*sorted), by_name);
-	forms_digest(fs, sorted, n);
+	err = forms_keep(fs, sorted, n, m);
 	for (size_t i = 0; i < n && !err; i++) {
 		struct text file = arena_copy(&fs->arena, text_of(sorted[i].name));
 
@@ -229,6 +239,56 @@ void forms_close(struct forms *fs)
 		return;
 	arena_deinit(&fs->arena);
 	free(fs);
+}
+
+/* ---- files that were kept ---- */
+
+static void sources_free(struct form_source *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free((char *)(uintptr_t)s[i].name);
+		free((char *)(uintptr_t)s[i].text);
+	}
+}
+
+/* Takes the next file off the front; false: the text is not what forms_keep() writes. */
+static bool file_take(struct text *in, struct form_source *out)
+{
+	const char *end = in->p + in->n, *line = in->n ? memchr(in->p, '\n', in->n) : NULL;
+	const char *space = line ? memrchr(in->p, ' ', (size_t)(line - in->p)) : NULL;
+	size_t size = 0;
+
+	if (!space || space == in->p || space + 1 == line)
+		return false;
+	for (const char *p = space + 1; p < line; p++) {
+		if (*p < '0' || *p > '9' || size > FORM_TEXT_MAX)
+			return false;
+		size = size * 10 + (size_t)(*p - '0');
+	}
+	line++;
+	if (size > (size_t)(end - line) || memchr(in->p, 0, (size_t)(line - in->p) + size))
+		return false;
+	out->name = strndup(in->p, (size_t)(space - in->p));
+	out->text = strndup(line, size);
+	*in = (struct text){ line + size, (size_t)(end - line) - size };
+	return out->name && out->text;
+}
+
+struct forms *forms_open_files(struct text files, struct errmsg *m)
+{
+	struct form_source found[FORMS_MAX] = { { 0 } };
+	struct forms *fs = NULL;
+	size_t n = 0;
+	bool good = true;
+
+	while (good && files.n && n < FORMS_MAX)
+		good = file_take(&files, &found[n++]);
+	if (good && !files.n)
+		fs = forms_open(found, n, m);
+	else
+		errmsg_set(m, "these are no form files");
+	sources_free(found, n);
+	return fs;
 }
 
 /* ---- a directory of files ---- */
@@ -304,9 +364,6 @@ struct forms *forms_open_dir(const char *dir, struct errmsg *m)
 
 	if (dir_list(dir, found, &n, m) == 0)
 		fs = forms_open(found, n, m);
-	for (size_t i = 0; i < n; i++) {
-		free((char *)found[i].name);
-		free((char *)found[i].text);
-	}
+	sources_free(found, n);
 	return fs;
 }

@@ -242,7 +242,10 @@ struct entity {
 
 #define FORMS_REGISTERS_MAX 64
 struct forms {
-	uint8_t digest[32]; /* BLAKE2b-256 of the files, in their order */
+	/* All files by name, each "NAME SIZE\n" and its text: what made this set, to be kept with
+	 * what it counted; in the arena. */
+	struct text files;
+	uint8_t digest[32]; /* BLAKE2b-256 of `files` */
 	struct arena arena;
 	struct form *forms[FORMS_MAX]; /* by id, and by edition */
 	size_t n;
@@ -259,6 +262,8 @@ struct forms {
 struct forms *forms_open(const struct form_source *sources, size_t n, struct errmsg *m);
 /* The same from the files *.form of a directory. */
 struct forms *forms_open_dir(const char *dir, struct errmsg *m);
+/* The same from what `files` of another set holds. */
+struct forms *forms_open_files(struct text files, struct errmsg *m);
 void forms_close(struct forms *fs);
 /* The newest edition; NULL when there is no such form. */
 const struct form *forms_find(const struct forms *fs, struct text id);
