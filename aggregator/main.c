@@ -134,11 +134,14 @@ static int links_start(struct daemon *d, struct errmsg *m)
 	}
 	if (err)
 		children_free(d);
+	else
+		daemon_children(d, a->parent);
 	return err;
 }
 
 static void links_stop(struct daemon *d)
 {
+	daemon_children(d, NULL);
 	link_parent_close(aggregator_of(d)->parent);
 	children_free(d);
 }

@@ -107,10 +107,14 @@ static json_t *child_json(const struct aggregator *a, size_t i, const struct chi
 
 	hex_put(head, s->head, HASH_BYTES);
 	snprintf(origin, sizeof(origin), "%06u", a->children[i].origin);
-	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:I, s:I, s:o}", "origin", origin, "state",
-		s->state, "position", (json_int_t)s->position, "head", head, "last_entry_age_s",
-		age, "fold_position", (json_int_t)c->folded, "claimed", (json_int_t)s->claimed,
-		"error", error);
+	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:I, s:I, s:o, s:o, s:o}", "origin", origin,
+		"state", s->state, "position", (json_int_t)s->position, "head", head,
+		"last_entry_age_s", age, "fold_position", (json_int_t)c->folded, "claimed",
+		(json_int_t)s->claimed, "error", error, "decisions",
+		s->followed ? json_integer((json_int_t)s->decisions) : json_null(),
+		"decisions_fault",
+		s->decisions_fault ? json_string(link_fault_word(s->decisions_fault))
+				   : json_null());
 }
 
 /* ---- status ---- */

@@ -116,6 +116,9 @@ struct ledger_head ledger_head(struct store_txn *t, uint32_t origin);
 /* Hash of the entry at a position; zeros for 0. ERR_NOTFOUND beyond the end. */
 int ledger_hash_at(
 	struct store_txn *t, uint32_t origin, uint64_t position, uint8_t out[HASH_BYTES]);
+/* The signer that a ledger's GENESIS names. ERR_NOTFOUND: no entry; ERR_DAMAGED. */
+MUST_CHECK int ledger_signer(
+	struct store_txn *t, uint32_t origin, uint8_t signer[SIGN_PUBLIC_BYTES]);
 /* The entry's bytes, checked by their hash. ERR_NOTFOUND, ERR_DAMAGED (not sticky: what is broken
  * is named, the rest goes on). */
 int ledger_get(struct store_txn *t, uint32_t origin, uint64_t position, struct text *bytes);

@@ -45,6 +45,20 @@ int ledger_get(struct store_txn *t, uint32_t origin, uint64_t position, struct t
 	return err;
 }
 
+int ledger_signer(struct store_txn *t, uint32_t origin, uint8_t signer[SIGN_PUBLIC_BYTES])
+{
+	struct entry_view e;
+	struct text bytes;
+	int err = ledger_get(t, origin, 1, &bytes);
+	if (err)
+		return err;
+	const uint8_t *named = entry_unpack(&e, bytes, NULL) == 0 ? genesis_signer(e.body) : NULL;
+	if (!named)
+		return ERR_DAMAGED;
+	memcpy(signer, named, SIGN_PUBLIC_BYTES);
+	return 0;
+}
+
 size_t ledger_origins(struct store_txn *t, uint32_t *out, size_t size)
 {
 	struct text key, value;

@@ -10,9 +10,12 @@
  * at most once a heartbeat. The back-off begins anew only after progress (an ACK that moved) or a
  * session that lasted: a parent that welcomes and then refuses is not hammered.
  *
+ * What the parent publishes is followed beside all this (follow.c); its faults are named and end
+ * nothing.
+ *
  * acked may go down from one session to the next: a parent that lost its store says so and is given
  * everything again. */
-#include "daemon/link/child.h"
+#include "daemon/link/child_inside.h"
 
 #include <assert.h>
 
@@ -41,22 +44,14 @@ const char *child_state_word(enum child_state s)
 	return states[s].word;
 }
 
-/* A step in the making: what every function here needs. */
-struct step {
-	struct child *c;
-	const struct child_event *e;
-	uint64_t now;
-	struct child_actions *out;
-};
-
-static void become(struct step *s, enum child_state next)
+void child_become(struct step *s, enum child_state next)
 {
 	assert(states[s->c->state].may & TO(next));
 	s->c->state = next;
 	s->c->since_ms = s->now;
 }
 
-static struct child_action *act(struct step *s, enum child_action_kind kind)
+struct child_action *child_act(struct step *s, enum child_action_kind kind)
 {
 	assert(s->out->n < sizeof s->out->at / sizeof s->out->at[0]);
 	struct child_action *a = &s->out->at[s->out->n++];
@@ -64,9 +59,9 @@ static struct child_action *act(struct step *s, enum child_action_kind kind)
 	return a;
 }
 
-static struct child_action *say(struct step *s, uint32_t frame)
+struct child_action *child_say(struct step *s, uint32_t frame)
 {
-	struct child_action *a = act(s, CHILD_SEND);
+	struct child_action *a = child_act(s, CHILD_SEND);
 	a->frame = frame;
 	return a;
 }
@@ -93,7 +88,7 @@ void child_init(struct child *c, const struct child_conf *conf, const uint32_t *
 		c->ledgers[i] = (struct child_ledger){ .origin = origins[i], .next = 1 };
 }
 
-static size_t ledger_find(const struct child *c, uint32_t origin)
+size_t child_ledger(const struct child *c, uint32_t origin)
 {
 	size_t i = 0;
 	while (i < c->n_ledgers && c->ledgers[i].origin != origin)
@@ -103,208 +98,82 @@ static size_t ledger_find(const struct child *c, uint32_t origin)
 
 /* ---- how sessions begin and end ---- */
 
-static void greet(struct step *s)
+void child_greet(struct step *s)
 {
 	struct child *c = s->c;
 	uint64_t a = chance(c), b = chance(c);
 
-	become(s, CHILD_GREETING);
+	child_become(s, CHILD_GREETING);
 	memcpy(c->session, &a, sizeof a);
 	memcpy(c->session + sizeof a, &b, sizeof b);
 	c->heard_ms = c->pinged_ms = s->now;
 	c->credit = c->spent = 0;
 	c->n_flights = 0;
 	c->sending = c->blocked = false;
-	say(s, TALLY__FRAME_KIND__HELLO);
+	child_say(s, TALLY__FRAME_KIND__HELLO);
 }
 
 /* Ends what there is and waits. `said`: a FAULT of ours is on its way out. */
-static void end(struct step *s, int fault, bool said)
+void child_end(struct step *s, int fault, bool said)
 {
 	struct child *c = s->c;
 	uint64_t wait = backoff_next(&c->backoff, chance(c));
 
 	if (fault_stops(fault))
 		wait = c->conf.stopped_ms + chance(c) % (c->conf.stopped_ms / 4 + 1);
-	act(s, CHILD_DISCONNECT)->linger = said;
-	act(s, CHILD_REPORT)->fault = fault;
+	child_act(s, CHILD_DISCONNECT)->linger = said;
+	child_act(s, CHILD_REPORT)->fault = fault;
 	if (fault)
 		c->fault = fault;
 	c->n_flights = 0;
 	c->sending = c->blocked = false;
 	c->retry_ms = s->now + wait;
-	become(s, fault_stops(fault) ? CHILD_STOPPED : CHILD_WAITING);
+	child_become(s, fault_stops(fault) ? CHILD_STOPPED : CHILD_WAITING);
 }
 
-static void refuse(struct step *s, int fault)
+void child_refuse(struct step *s, int fault)
 {
-	say(s, TALLY__FRAME_KIND__FAULT)->fault = fault;
-	end(s, fault, true);
+	child_say(s, TALLY__FRAME_KIND__FAULT)->fault = fault;
+	child_end(s, fault, true);
 }
 
-static bool in_session(const struct child *c)
+bool child_in_session(const struct child *c)
 {
 	return c->state == CHILD_GREETING || c->state == CHILD_STREAMING;
 }
 
-/* ---- what the parent says ---- */
+/* ---- what is followed ---- */
 
-/* A state of a WELCOME or ACK. False: the session has ended over it. */
-static bool claim_check(struct step *s, const struct child_claim *claim, size_t *ledger)
+/* People are needed, or only patience. */
+uint32_t child_rest(const struct child *c, int fault)
 {
-	static const int faults[] = {
-		[CLAIM_FITS] = LINK_OK,
-		[CLAIM_FORK] = LINK_FORK,
-		[CLAIM_BEYOND] = LINK_BEHIND,
-		[CLAIM_UNSIGNED] = LINK_RECEIPT,
-		[CLAIM_DAMAGED] = LINK_DAMAGED,
-	};
-	int fault = faults[claim->claim];
+	return fault == LINK_FULL || fault == LINK_INTERNAL ? c->conf.backoff_most_ms
+							    : c->conf.stopped_ms;
+}
 
-	*ledger = ledger_find(s->c, claim->origin);
-	if (*ledger == s->c->n_ledgers)
-		fault = LINK_PROTOCOL;
+void child_name(struct step *s, int fault)
+{
 	if (fault)
-		refuse(s, fault);
-	return !fault;
+		child_act(s, CHILD_NAMED)->fault = fault;
 }
 
-static void store(struct step *s, size_t claim, size_t ledger)
+static void on_taken(struct step *s)
 {
-	struct child_action *a = act(s, CHILD_STORE);
-	a->claim = claim;
-	a->ledger = ledger;
-	a->position = s->c->ledgers[ledger].acked;
+	struct follow *f = &s->c->follow;
+	uint64_t position = s->e->origin == f->origin ? s->e->position : 0;
+
+	child_name(
+		s, follow_taken(f, position, s->e->fault, s->now, child_rest(s->c, s->e->fault)));
 }
 
-static bool all_acked(const struct child *c)
-{
-	for (size_t i = 0; i < c->n_ledgers; i++)
-		if (c->ledgers[i].acked < c->ledgers[i].position)
-			return false;
-	return true;
-}
-
-static void on_welcome(struct step *s)
+static void ask(struct step *s)
 {
 	struct child *c = s->c;
-	const struct frame *f = s->e->frame;
-	uint64_t told = 0; /* a bit for each ledger */
-	size_t ledgers[FRAME_LEDGERS_MAX];
 
-	if (f->protocol != FRAME_PROTOCOL) {
-		refuse(s, LINK_VERSION);
+	if (c->state != CHILD_STREAMING || c->blocked || !follow_wants(&c->follow, s->now))
 		return;
-	}
-	for (size_t i = 0; i < f->n_ledgers; i++) {
-		if (!claim_check(s, &s->e->claims[i], &ledgers[i]))
-			return;
-		told |= 1ULL << ledgers[i];
-	}
-	if (f->n_ledgers != c->n_ledgers || (size_t)__builtin_popcountll(told) != c->n_ledgers) {
-		refuse(s, LINK_PROTOCOL);
-		return;
-	}
-	for (size_t i = 0; i < f->n_ledgers; i++) {
-		struct child_ledger *l = &c->ledgers[ledgers[i]];
-		l->acked = s->e->claims[i].position;
-		if (l->position < l->acked)
-			l->position = l->acked;
-		l->next = l->acked + 1;
-		if (l->acked > 0)
-			store(s, i, ledgers[i]);
-	}
-	c->credit = f->credit;
-	c->progress_ms = s->now;
-	become(s, CHILD_STREAMING);
-	if (all_acked(c))
-		c->fault = LINK_OK;
-}
-
-static void flights_land(struct child *c, size_t ledger)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < c->n_flights; i++)
-		if (c->flights[i].ledger != ledger || c->flights[i].last > c->ledgers[ledger].acked)
-			c->flights[kept++] = c->flights[i];
-	c->n_flights = kept;
-}
-
-static void on_ack(struct step *s)
-{
-	struct child *c = s->c;
-	const struct frame *f = s->e->frame;
-
-	for (size_t i = 0; i < f->n_ledgers; i++) {
-		size_t at;
-		if (!claim_check(s, &s->e->claims[i], &at))
-			return;
-		struct child_ledger *l = &c->ledgers[at];
-		if (s->e->claims[i].position > l->acked) {
-			l->acked = s->e->claims[i].position;
-			if (l->position < l->acked)
-				l->position = l->acked;
-			if (l->next <= l->acked)
-				l->next = l->acked + 1;
-			store(s, i, at);
-			backoff_reset(&c->backoff);
-			c->fault = LINK_OK;
-		}
-		flights_land(c, at);
-	}
-	if (f->credit > c->credit)
-		c->credit = f->credit;
-	c->progress_ms = s->now;
-}
-
-static void on_fault(struct step *s)
-{
-	bool lost_place = s->e->frame->fault == LINK_GAP || s->e->frame->fault == LINK_SESSION;
-
-	if (lost_place && s->now - s->c->since_ms >= s->c->conf.heartbeat_ms) {
-		act(s, CHILD_REPORT)->fault = (int)s->e->frame->fault;
-		greet(s);
-		return;
-	}
-	end(s, (int)s->e->frame->fault, false);
-}
-
-static void on_frame(struct step *s)
-{
-	static const uint8_t nobody[FRAME_SESSION_BYTES];
-	struct child *c = s->c;
-	const struct frame *f = s->e->frame;
-	bool ours = memcmp(f->session, c->session, FRAME_SESSION_BYTES) == 0;
-
-	/* A parent that could not even read our session id says so without it. */
-	if (f->kind == TALLY__FRAME_KIND__FAULT &&
-		memcmp(f->session, nobody, FRAME_SESSION_BYTES) == 0)
-		ours = true;
-	if (!in_session(c) || !ours)
-		return;
-	c->heard_ms = s->now;
-	switch (f->kind) {
-	case TALLY__FRAME_KIND__WELCOME:
-		if (c->state == CHILD_GREETING)
-			on_welcome(s);
-		return;
-	case TALLY__FRAME_KIND__ACK:
-		if (c->state == CHILD_STREAMING)
-			on_ack(s);
-		return;
-	case TALLY__FRAME_KIND__PING:
-		say(s, TALLY__FRAME_KIND__PONG)->nonce = f->nonce;
-		return;
-	case TALLY__FRAME_KIND__FAULT:
-		on_fault(s);
-		return;
-	case TALLY__FRAME_KIND__HELLO:
-	case TALLY__FRAME_KIND__BATCH:
-		refuse(s, LINK_PROTOCOL);
-		return;
-	default: /* PONG, and what a newer parent may say */
-		return;
-	}
+	follow_asked(&c->follow, s->now);
+	child_say(s, TALLY__FRAME_KIND__FOLLOW);
 }
 
 /* ---- what the driver says ---- */
@@ -327,14 +196,14 @@ static void on_tick(struct step *s)
 	case CHILD_WAITING:
 	case CHILD_STOPPED:
 		if (s->now >= c->retry_ms) {
-			become(s, CHILD_CONNECTING);
-			act(s, CHILD_CONNECT);
+			child_become(s, CHILD_CONNECTING);
+			child_act(s, CHILD_CONNECT);
 		}
 		return;
 	case CHILD_CONNECTING:
 	case CHILD_GREETING:
 		if (s->now - c->since_ms >= c->conf.answer_ms)
-			end(s, LINK_OK, false);
+			child_end(s, LINK_OK, false);
 		return;
 	default:
 		break;
@@ -342,21 +211,23 @@ static void on_tick(struct step *s)
 	uint64_t silent = s->now - c->heard_ms;
 	bool stuck = waits_for_ack(c) && s->now - c->progress_ms >= c->conf.ack_ms;
 	if (silent > (uint64_t)CHILD_MISSED * c->conf.heartbeat_ms || stuck) {
-		end(s, LINK_OK, false);
+		child_end(s, LINK_OK, false);
 		return;
 	}
 	if (s->now - c->since_ms >= LASTING_MS)
 		backoff_reset(&c->backoff);
 	if (silent >= c->conf.heartbeat_ms && s->now - c->pinged_ms >= c->conf.heartbeat_ms) {
 		c->pinged_ms = s->now;
-		say(s, TALLY__FRAME_KIND__PING)->nonce = ++c->nonce;
+		child_say(s, TALLY__FRAME_KIND__PING)->nonce = ++c->nonce;
 	}
 	c->blocked = false; /* the net under a lost edge */
+	if (c->follow.state == FOLLOW_ASKED && s->now - c->follow.asked_ms >= c->conf.ack_ms)
+		follow_again(&c->follow, s->now);
 }
 
 static void on_grew(struct step *s)
 {
-	size_t at = ledger_find(s->c, s->e->origin);
+	size_t at = child_ledger(s->c, s->e->origin);
 	assert(at < s->c->n_ledgers);
 	if (s->e->position > s->c->ledgers[at].position)
 		s->c->ledgers[at].position = s->e->position;
@@ -368,7 +239,7 @@ static void on_sent(struct step *s)
 
 	if (!c->sending)
 		return; /* the session ended over another event meanwhile */
-	size_t at = ledger_find(c, s->e->origin);
+	size_t at = child_ledger(c, s->e->origin);
 	c->sending = false;
 	c->spent += frame_cost(s->e->raw);
 	assert(at < c->n_ledgers && c->spent <= c->credit && c->n_flights < CHILD_FLIGHTS);
@@ -388,7 +259,7 @@ static void on_unsent(struct step *s)
 		return;
 	s->c->sending = false;
 	if (s->e->fault)
-		refuse(s, s->e->fault);
+		child_refuse(s, s->e->fault);
 	else
 		s->c->blocked = true;
 }
@@ -410,7 +281,7 @@ static void pump(struct step *s)
 			continue;
 		if (c->n_flights > 0 && l->position - l->next + 1 < CHILD_GATHER)
 			continue;
-		struct child_action *a = act(s, CHILD_SEND_BATCH);
+		struct child_action *a = child_act(s, CHILD_SEND_BATCH);
 		a->ledger = at;
 		a->position = l->next;
 		a->room = c->credit - c->spent;
@@ -422,7 +293,7 @@ static void pump(struct step *s)
 
 static void invariants(const struct child *c)
 {
-	assert(c->spent <= c->credit || !in_session(c));
+	assert(c->spent <= c->credit || !child_in_session(c));
 	assert(c->n_flights <= CHILD_FLIGHTS);
 	for (size_t i = 0; i < c->n_ledgers; i++) {
 		assert(c->ledgers[i].acked <= c->ledgers[i].position);
@@ -442,11 +313,11 @@ void child_step(
 		break;
 	case CHILD_CONNECTED:
 		if (c->state == CHILD_CONNECTING)
-			greet(&s);
+			child_greet(&s);
 		break;
 	case CHILD_LOST:
-		if (c->state == CHILD_CONNECTING || in_session(c))
-			end(&s, e->fault, false);
+		if (c->state == CHILD_CONNECTING || child_in_session(c))
+			child_end(&s, e->fault, false);
 		break;
 	case CHILD_GREW:
 		on_grew(&s);
@@ -461,13 +332,21 @@ void child_step(
 		on_unsent(&s);
 		break;
 	case CHILD_FRAME:
-		on_frame(&s);
+		child_on_frame(&s);
 		break;
 	case CHILD_BAD_FRAME:
-		if (in_session(c))
-			refuse(&s, e->fault);
+		if (child_in_session(c))
+			child_refuse(&s, e->fault);
+		break;
+	case CHILD_TAKEN:
+		on_taken(&s);
+		break;
+	case CHILD_UNASKED:
+		if (c->follow.state == FOLLOW_ASKED)
+			follow_again(&c->follow, now_ms + c->conf.heartbeat_ms);
 		break;
 	}
 	pump(&s);
+	ask(&s);
 	invariants(c);
 }

@@ -6,11 +6,13 @@
  *      ▲                  │                        │ ▲                   │ │
  *      └──── lost, fault, silence, no answer ──────┴─┼───────────────────┘ │
  *                                                    └── gap, session ─────┘
- *   stopped: as waiting, but after a fault that waits for people; asks again rarely. */
+ *   stopped: as waiting, but after a fault that waits for people; asks again rarely.
+ *
+ * While it streams it also follows what the parent publishes (follow.h). */
 #ifndef LINK_CHILD_H
 #define LINK_CHILD_H
 
-#include "daemon/link/frame.h"
+#include "daemon/link/follow.h"
 
 enum child_state {
 	CHILD_WAITING,
@@ -69,6 +71,7 @@ struct child {
 		uint64_t last;
 	} flights[CHILD_FLIGHTS];
 	size_t n_flights;
+	struct follow follow;
 };
 
 /* What the driver found out about a state that the parent claims, with our own ledger and the
@@ -95,8 +98,11 @@ enum child_event_kind {
 	CHILD_SENT,	 /* a SEND_BATCH went out: origin, position = its last, raw */
 	CHILD_UNSENT, /* a SEND_BATCH did not: fault LINK_OK: the socket is full; else the own store
 			 could not make one */
-	CHILD_FRAME,  /* frame, and claims[] for each of its ledgers */
+	CHILD_FRAME,  /* frame, and claims[] for each of its ledgers; WELCOME: offer */
 	CHILD_BAD_FRAME, /* what came is no frame: fault */
+	CHILD_TAKEN, /* a CHILD_TAKE has ended: fault, or origin and position of our copy after the
+			commit */
+	CHILD_UNASKED, /* a FOLLOW did not go out */
 };
 struct child_event {
 	enum child_event_kind kind;
@@ -106,17 +112,22 @@ struct child_event {
 	size_t raw;
 	const struct frame *frame;
 	const struct child_claim *claims;
+	const struct follow_offer *offer; /* NULL: nothing is published for us */
 };
 
 enum child_action_kind {
 	CHILD_CONNECT,
 	CHILD_DISCONNECT, /* linger: let what was sent last go out */
-	CHILD_SEND, /* a HELLO (all ledgers, with positions and heads read now), PING, PONG (nonce)
-		       or FAULT (fault) */
+	CHILD_SEND, /* a HELLO (all ledgers, with positions and heads read now), PING, PONG (nonce),
+		       FAULT (fault), or FOLLOW (what is followed, position and head of what is
+		       committed here, read now; answer with UNASKED when it does not go out) */
 	CHILD_SEND_BATCH, /* ledger (index), from `position`, of at most `room` bytes unpacked.
 			     Answer with SENT or UNSENT */
 	CHILD_STORE,  /* the receipt in claims[claim] of the frame at hand is proven: store it */
 	CHILD_REPORT, /* a session ended, or none came about: fault (LINK_OK: lost) */
+	CHILD_TAKE,  /* the PUBLISH at hand: open, check, store. Answer with TAKEN, whatever happens
+		      */
+	CHILD_NAMED, /* fault of what is followed; the session goes on */
 };
 struct child_action {
 	enum child_action_kind kind;

@@ -4,28 +4,28 @@
  * carried out in their order, and what comes of one may be the next event.
  *
  * The loop's thread does it all: reading the ledger (snapshots), packing, zstd, checking receipts.
- * Receipts are stored by receipts.c on the writer thread. Other threads only wake the driver and
- * copy its status.
+ * Receipts are stored by receipts.c, what is followed by following.c, on the writer thread. Other
+ * threads only wake the driver and copy its status.
  *
- * Memory: one raw and one packed batch, one frame, and what the credit lets ZeroMQ hold. */
+ * Memory: one raw and one packed batch, one batch of what is followed, one frame, and what the
+ * credit lets ZeroMQ hold. */
 #include "daemon/link/child_store.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zmq.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/base/log.h"
-#include "daemon/link/fault.h"
-#include "daemon/link/receipts.h"
+#include "daemon/link/child_board.h"
+#include "daemon/link/following.h"
 #include "daemon/link/socket_loop.h"
 #include "proto/link.pb-c.h"
 
 #define FRAMES_A_TURN 64
-#define LOG_AGAIN_MS 600000 /* the same trouble is logged again after this long */
+#define EVENTS_MOST 4 /* that one event leads to at once */
 #define SOFTWARE "tally"
 
 enum { SOCKET, MONITOR };
@@ -35,7 +35,9 @@ struct link_child {
 	struct child_store store;
 	struct socket_loop *turns;
 	struct receipts *receipts;
-	char name[64], endpoint[256], server_key[41];
+	struct following following;
+	struct child_board board;
+	char endpoint[256], server_key[41];
 	void *socket, *monitor;
 	bool shaken; /* this socket's handshake went well */
 	struct child machine;
@@ -43,88 +45,15 @@ struct link_child {
 	struct arena arena;
 	struct buf out;
 	atomic_bool grew;
-	char logged[200];
-	uint64_t logged_ms;
-	pthread_mutex_t lock; /* guards status and last_ack_ms */
-	struct link_child_status status;
-	uint64_t last_ack_ms; /* 0: never */
 };
 
 static void drive(struct link_child *c, struct child_event e);
-
-/* ---- what people see ---- */
-
-static void tell(struct link_child *c, enum log_level level, const char *words)
-{
-	uint64_t now = clock_mono_ms();
-
-	if (strcmp(words, c->logged) == 0 && now - c->logged_ms < LOG_AGAIN_MS)
-		return;
-	snprintf(c->logged, sizeof c->logged, "%s", words);
-	c->logged_ms = now;
-	log_line(level, "link", "parent %s: %s", c->name, words);
-}
-
-/* After every event. */
-static void publish(struct link_child *c)
-{
-	const struct child *m = &c->machine;
-
-	pthread_mutex_lock(&c->lock);
-	snprintf(c->status.state, sizeof c->status.state, "%s", child_state_word(m->state));
-	c->status.acked = m->ledgers[0].acked;
-	c->status.pending = m->ledgers[0].position;
-	c->status.fault = m->fault;
-	if (m->state == CHILD_STREAMING && m->fault == LINK_OK)
-		c->status.error[0] = '\0';
-	pthread_mutex_unlock(&c->lock);
-	if (m->state == CHILD_STREAMING)
-		tell(c, LOG_LEVEL_INFO, "streaming");
-}
-
-/* A session ended, or none came about. */
-static void report(struct link_child *c, int fault, enum child_state before)
-{
-	static const char *const lost[CHILD_STATES] = {
-		[CHILD_CONNECTING] = "no connection",
-		[CHILD_GREETING] = "no answer to the greeting",
-		[CHILD_STREAMING] = "connection lost",
-	};
-	char words[200];
-
-	if (fault)
-		fault_print(words, sizeof words, fault,
-			c->frame && c->frame->kind == TALLY__FRAME_KIND__FAULT
-				? c->frame->reason
-				: (struct text){ 0 });
-	else
-		snprintf(
-			words, sizeof words, "%s", lost[before] ? lost[before] : "connection lost");
-	pthread_mutex_lock(&c->lock);
-	if (fault)
-		c->status.faults++;
-	if (fault || c->status.fault == LINK_OK)
-		snprintf(c->status.error, sizeof c->status.error, "%s", words);
-	pthread_mutex_unlock(&c->lock);
-	tell(c, fault ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, words);
-}
 
 void link_child_status(struct link_child *c, struct link_child_status *out)
 {
 	struct receipts_state stored = receipts_state(c->receipts, 0);
 
-	pthread_mutex_lock(&c->lock);
-	*out = c->status;
-	uint64_t heard = c->last_ack_ms;
-	pthread_mutex_unlock(&c->lock);
-	uint64_t own = out->pending, acked = stored.acked;
-	/* A parent that lost what it had confirmed holds what it says in this session. */
-	if (strcmp(out->state, "streaming") == 0 && out->acked < acked)
-		acked = out->acked;
-	out->acked = acked;
-	out->proven = stored.proven < acked ? stored.proven : acked;
-	out->pending = own > acked ? own - acked : 0;
-	out->last_ack_age_s = heard ? (double)(clock_mono_ms() - heard) / 1000.0 : -1;
+	board_status(&c->board, &stored, out);
 }
 
 void link_child_wake(struct link_child *c)
@@ -214,10 +143,7 @@ static struct child_event batch_send(struct link_child *c, const struct child_ac
 	if (failed)
 		return (struct child_event){ .kind = CHILD_UNSENT,
 			.fault = failed == EAGAIN ? LINK_OK : LINK_INTERNAL };
-	pthread_mutex_lock(&c->lock);
-	c->status.sent_batches++;
-	c->status.sent_bytes += c->out.n;
-	pthread_mutex_unlock(&c->lock);
+	board_count_batch(&c->board, c->out.n);
 	return (struct child_event){
 		.kind = CHILD_SENT, .origin = f.origin, .position = last, .raw = raw
 	};
@@ -244,9 +170,15 @@ static bool say(struct link_child *c, const struct child_action *a, struct child
 		f.software = TEXT(SOFTWARE);
 		f.ledgers = ledgers;
 		f.n_ledgers = c->machine.n_ledgers;
-		pthread_mutex_lock(&c->lock);
-		c->status.sessions++;
-		pthread_mutex_unlock(&c->lock);
+		board_count_session(&c->board);
+	}
+	if (a->frame == TALLY__FRAME_KIND__FOLLOW) {
+		if (following_state(&c->following, c->machine.follow.origin, ledgers) != 0) {
+			*next = (struct child_event){ .kind = CHILD_UNASKED };
+			return true;
+		}
+		f.ledgers = ledgers;
+		f.n_ledgers = 1;
 	}
 	frame_pack(&f, &c->out);
 	/* A full socket loses a PING or PONG, and an answer that does not come is noticed. */
@@ -255,6 +187,27 @@ static bool say(struct link_child *c, const struct child_action *a, struct child
 		*next = (struct child_event){ .kind = CHILD_LOST };
 		return true;
 	}
+	if (failed && a->frame == TALLY__FRAME_KIND__FOLLOW) {
+		*next = (struct child_event){ .kind = CHILD_UNASKED };
+		return true;
+	}
+	return false;
+}
+
+/* The words that came with a fault of the frame at hand. */
+static struct text reason_at_hand(const struct link_child *c)
+{
+	return c->frame ? c->frame->reason : (struct text){ 0 };
+}
+
+static bool take(struct link_child *c, struct child_event *next)
+{
+	*next = (struct child_event){ .kind = CHILD_TAKEN,
+		.origin = c->frame->origin,
+		.fault = following_take(&c->following, c->frame) };
+	if (next->fault)
+		return true;
+	board_count_published(&c->board, c->frame->batch.n);
 	return false;
 }
 
@@ -279,7 +232,12 @@ static bool perform(struct link_child *c, const struct child_action *a, enum chi
 		receipts_put(c->receipts, a->ledger, &c->frame->ledgers[a->claim]);
 		return false;
 	case CHILD_REPORT:
-		report(c, a->fault, before);
+		board_report(&c->board, a->fault, reason_at_hand(c), before);
+		return false;
+	case CHILD_TAKE:
+		return take(c, next);
+	case CHILD_NAMED:
+		board_named(&c->board, a->fault, reason_at_hand(c));
 		return false;
 	}
 	return false;
@@ -289,16 +247,19 @@ static bool perform(struct link_child *c, const struct child_action *a, enum chi
 static void drive(struct link_child *c, struct child_event e)
 {
 	struct child_actions actions;
-	bool again = true;
+	struct child_event waiting[EVENTS_MOST] = { e };
+	size_t done = 0, n = 1;
 
-	while (again) {
+	for (; done < n; done++) {
 		enum child_state before = c->machine.state;
-		child_step(&c->machine, &e, clock_mono_ms(), &actions);
-		again = false;
-		for (size_t i = 0; i < actions.n; i++)
-			again = perform(c, &actions.at[i], before, &e) || again;
+		child_step(&c->machine, &waiting[done % EVENTS_MOST], clock_mono_ms(), &actions);
+		for (size_t i = 0; i < actions.n; i++) {
+			assert(n - done <= EVENTS_MOST);
+			if (perform(c, &actions.at[i], before, &e))
+				waiting[n++ % EVENTS_MOST] = e;
+		}
 	}
-	publish(c);
+	board_publish(&c->board, &c->machine);
 }
 
 /* ---- events ---- */
@@ -307,7 +268,10 @@ static void on_message(struct link_child *c, zmq_msg_t *msg, bool whole)
 {
 	struct frame f;
 	struct child_claim claims[FRAME_LEDGERS_MAX];
-	struct child_event e = { .kind = CHILD_FRAME, .frame = &f, .claims = claims };
+	struct follow_offer offer = { 0 };
+	struct child_event e = {
+		.kind = CHILD_FRAME, .frame = &f, .claims = claims, .offer = &offer
+	};
 
 	arena_reset(&c->arena);
 	int fault = whole ? frame_unpack(&f, (struct text){ zmq_msg_data(msg), zmq_msg_size(msg) },
@@ -320,15 +284,14 @@ static void on_message(struct link_child *c, zmq_msg_t *msg, bool whole)
 	/* Others are not looked at by the machine, and signatures cost. */
 	if (memcmp(f.session, c->machine.session, FRAME_SESSION_BYTES) == 0)
 		child_store_judge(&c->store, &f, claims);
+	if (f.kind == TALLY__FRAME_KIND__WELCOME && c->machine.state == CHILD_GREETING)
+		following_judge(&c->following, &f, &offer);
 	c->frame = &f;
 	drive(c, e);
 	c->frame = NULL;
 	bool answered = f.kind == TALLY__FRAME_KIND__ACK || f.kind == TALLY__FRAME_KIND__WELCOME;
-	if (answered && c->machine.state == CHILD_STREAMING) {
-		pthread_mutex_lock(&c->lock);
-		c->last_ack_ms = clock_mono_ms();
-		pthread_mutex_unlock(&c->lock);
-	}
+	if (answered && c->machine.state == CHILD_STREAMING)
+		board_heard(&c->board);
 }
 
 /* True when there may be more. */
@@ -372,8 +335,12 @@ static bool on_turn(void *arg)
 {
 	struct link_child *c = arg;
 
+	struct child_event taken;
+
 	if (atomic_exchange(&c->grew, false))
 		grown(c);
+	while (following_taken(&c->following, &taken))
+		drive(c, taken);
 	/* What the parent said last comes before the news that it is gone. */
 	for (int i = 0; i < FRAMES_A_TURN && c->socket && message_read(c); i++)
 		;
@@ -404,7 +371,7 @@ static void child_free(void *arg)
 	child_store_close(&c->store);
 	buf_deinit(&c->out);
 	arena_deinit(&c->arena);
-	pthread_mutex_destroy(&c->lock);
+	board_deinit(&c->board);
 	free(c);
 }
 
@@ -442,6 +409,26 @@ static int conf_check(const struct link_child_conf *conf, struct errmsg *m)
 	return 0;
 }
 
+/* Writer thread. */
+static void on_taken(void *arg)
+{
+	struct link_child *c = arg;
+	socket_loop_wake(c->turns);
+}
+
+static int following_start(
+	struct link_child *c, struct ledger *l, const struct link_child_conf *conf)
+{
+	struct following_conf following = { .ledger = l,
+		.signer = conf->signer,
+		.wake = on_taken,
+		.wake_arg = c,
+		.on_followed = conf->on_followed,
+		.arg = conf->arg };
+
+	return following_open(&c->following, &following);
+}
+
 int link_child_open(struct link_child **out, struct link_net *net, struct ledger *l,
 	const struct link_child_conf *conf, struct errmsg *m)
 {
@@ -455,21 +442,22 @@ int link_child_open(struct link_child **out, struct link_net *net, struct ledger
 	if (!c)
 		return ERR_NOMEM;
 	c->net = net;
-	snprintf(c->name, sizeof c->name, "%s", conf->name);
 	snprintf(c->endpoint, sizeof c->endpoint, "%s", conf->endpoint);
 	snprintf(c->server_key, sizeof c->server_key, "%s", conf->server_key);
-	snprintf(c->status.name, sizeof c->status.name, "%s", conf->name);
-	snprintf(c->status.endpoint, sizeof c->status.endpoint, "%s", conf->endpoint);
-	pthread_mutex_init(&c->lock, NULL);
+	board_init(&c->board, conf);
 	arena_init(&c->arena, FRAME_ARENA);
 	machine_init(c, own, conf);
 	atomic_init(&c->grew, true);
-	publish(c);
+	board_publish(&c->board, &c->machine);
 	err = child_store_open(&c->store, l, conf->signer);
 	if (!err)
-		err = receipts_open(&c->receipts, net_loop(net), l, c->name, conf->signer, &own, 1);
+		err = receipts_open(&c->receipts, net_loop(net), l, c->board.status.name,
+			conf->signer, &own, 1);
 	if (err)
 		goto free_child;
+	err = following_start(c, l, conf);
+	if (err)
+		goto close_receipts;
 	struct socket_loop_calls calls = {
 		.turn = on_turn, .tick = on_tick, .closed = child_free, .arg = c
 	};
@@ -479,9 +467,11 @@ int link_child_open(struct link_child **out, struct link_net *net, struct ledger
 		return 0;
 	}
 	err = ERR_NOMEM;
+	following_close(&c->following);
+close_receipts:
 	receipts_close(c->receipts);
 free_child:
-	errmsg_set(m, "parent %s: %s", c->name, err_words(err));
+	errmsg_set(m, "parent %s: %s", c->board.status.name, err_words(err));
 	child_free(c);
 	return err;
 }
@@ -490,6 +480,7 @@ void link_child_close(struct link_child *c)
 {
 	if (!c)
 		return;
+	following_close(&c->following);
 	receipts_close(c->receipts);
 	c->receipts = NULL;
 	disconnect(c, false);

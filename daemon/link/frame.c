@@ -3,11 +3,13 @@
  * position 0 goes with a head of zeros.
  *
  *     HELLO      protocol, software, 1-64 ledgers
- *     WELCOME    protocol, software, 1-64 ledgers signed, credit
+ *     WELCOME    protocol, software, 1-64 ledgers signed, credit; published: 0-4 ledgers sealed
  *     BATCH      origin, batch; raw_size when it is zstd
  *     ACK        1-64 ledgers signed, credit
  *     PING PONG  nonce
  *     FAULT      fault; reason
+ *     FOLLOW     1 ledger
+ *     PUBLISH    origin; either as in a BATCH, or as in a FAULT
  *
  * and kind and session in each. Another kind is passed over by the machines.
  */
@@ -22,10 +24,11 @@ static ProtobufCBinaryData as_data(const void *p, size_t n)
 	return (ProtobufCBinaryData){ .len = n, .data = (uint8_t *)p };
 }
 
-static void states_put(const struct frame *f, Tally__LedgerState *states, Tally__LedgerState **at)
+static void states_put(const struct frame_ledger *ledgers, size_t n, Tally__LedgerState *states,
+	Tally__LedgerState **at)
 {
-	for (size_t i = 0; i < f->n_ledgers; i++) {
-		const struct frame_ledger *l = &f->ledgers[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct frame_ledger *l = &ledgers[i];
 		tally__ledger_state__init(&states[i]);
 		states[i].origin = l->origin;
 		states[i].position = l->position;
@@ -39,10 +42,12 @@ static void states_put(const struct frame *f, Tally__LedgerState *states, Tally_
 void frame_pack(const struct frame *f, struct buf *out)
 {
 	Tally__LedgerState states[FRAME_LEDGERS_MAX], *at[FRAME_LEDGERS_MAX];
+	Tally__LedgerState published[FRAME_PUBLISHED_MAX], *published_at[FRAME_PUBLISHED_MAX];
 	Tally__Frame m = TALLY__FRAME__INIT;
 	bool greeting =
 		f->kind == TALLY__FRAME_KIND__HELLO || f->kind == TALLY__FRAME_KIND__WELCOME;
 	bool ping = f->kind == TALLY__FRAME_KIND__PING || f->kind == TALLY__FRAME_KIND__PONG;
+	bool publish = f->kind == TALLY__FRAME_KIND__PUBLISH;
 
 	m.kind = f->kind;
 	m.session = as_data(f->session, FRAME_SESSION_BYTES);
@@ -50,20 +55,23 @@ void frame_pack(const struct frame *f, struct buf *out)
 	m.protocol = f->protocol;
 	m.has_software = f->software.n > 0;
 	m.software = as_data(f->software.p, f->software.n);
-	states_put(f, states, at);
+	states_put(f->ledgers, f->n_ledgers, states, at);
 	m.n_ledgers = f->n_ledgers;
 	m.ledgers = at;
+	states_put(f->published, f->n_published, published, published_at);
+	m.n_published = f->n_published;
+	m.published = published_at;
 	m.has_credit = f->kind == TALLY__FRAME_KIND__WELCOME || f->kind == TALLY__FRAME_KIND__ACK;
 	m.credit = f->credit;
-	m.has_batch = f->kind == TALLY__FRAME_KIND__BATCH;
+	m.has_batch = f->kind == TALLY__FRAME_KIND__BATCH || (publish && !f->fault);
 	m.batch = as_data(f->batch.p, f->batch.n);
 	m.has_raw_size = m.has_batch && f->raw_size > 0;
 	m.raw_size = f->raw_size;
-	m.has_origin = m.has_batch;
+	m.has_origin = m.has_batch || publish;
 	m.origin = f->origin;
 	m.has_nonce = ping;
 	m.nonce = f->nonce;
-	m.has_fault = f->kind == TALLY__FRAME_KIND__FAULT;
+	m.has_fault = f->kind == TALLY__FRAME_KIND__FAULT || (publish && f->fault);
 	m.fault = f->fault;
 	m.has_reason = f->reason.n > 0;
 	m.reason = as_data(f->reason.p, f->reason.n);
@@ -106,19 +114,36 @@ static bool state_get(struct frame_ledger *l, const Tally__LedgerState *s, bool 
 	return true;
 }
 
+/* n states into the arena. */
+static int states_copy(const struct frame_ledger **out, Tally__LedgerState *const *states, size_t n,
+	bool is_signed, struct arena *a)
+{
+	struct frame_ledger *to = arena_alloc(a, n * sizeof *to);
+	if (!to)
+		return LINK_OVERSIZED;
+	for (size_t i = 0; i < n; i++)
+		if (!state_get(&to[i], states[i], is_signed))
+			return LINK_PROTOCOL;
+	*out = to;
+	return LINK_OK;
+}
+
 static int states_get(struct frame *f, const Tally__Frame *m, bool is_signed, struct arena *a)
 {
 	if (m->n_ledgers < 1 || m->n_ledgers > FRAME_LEDGERS_MAX)
 		return LINK_PROTOCOL;
-	struct frame_ledger *to = arena_alloc(a, m->n_ledgers * sizeof *to);
-	if (!to)
-		return LINK_OVERSIZED;
-	for (size_t i = 0; i < m->n_ledgers; i++)
-		if (!state_get(&to[i], m->ledgers[i], is_signed))
-			return LINK_PROTOCOL;
-	f->ledgers = to;
 	f->n_ledgers = m->n_ledgers;
-	return LINK_OK;
+	return states_copy(&f->ledgers, m->ledgers, m->n_ledgers, is_signed, a);
+}
+
+/* What a parent publishes beyond the limit is not for this version. */
+static int published_get(struct frame *f, const Tally__Frame *m, struct arena *a)
+{
+	f->n_published =
+		m->n_published < FRAME_PUBLISHED_MAX ? m->n_published : FRAME_PUBLISHED_MAX;
+	if (f->n_published == 0)
+		return LINK_OK;
+	return states_copy(&f->published, m->published, f->n_published, true, a);
 }
 
 static int greeting_get(struct frame *f, const Tally__Frame *m, bool welcome, struct arena *a)
@@ -128,7 +153,8 @@ static int greeting_get(struct frame *f, const Tally__Frame *m, bool welcome, st
 	f->protocol = m->protocol;
 	f->software = words_get(m->has_software, m->software);
 	f->credit = m->credit;
-	return states_get(f, m, welcome, a);
+	int fault = welcome ? published_get(f, m, a) : LINK_OK;
+	return fault ? fault : states_get(f, m, welcome, a);
 }
 
 static int batch_get(struct frame *f, const Tally__Frame *m)
@@ -143,6 +169,21 @@ static int batch_get(struct frame *f, const Tally__Frame *m)
 	f->raw_size = m->has_raw_size ? m->raw_size : 0;
 	f->batch = (struct text){ (const char *)m->batch.data, m->batch.len };
 	return LINK_OK;
+}
+
+static int fault_get(struct frame *f, const Tally__Frame *m)
+{
+	f->fault = m->fault;
+	f->reason = words_get(m->has_reason, m->reason);
+	return m->has_fault && m->fault != 0 && m->fault <= UINT16_MAX ? LINK_OK : LINK_PROTOCOL;
+}
+
+static int publish_get(struct frame *f, const Tally__Frame *m)
+{
+	if (!m->has_fault)
+		return batch_get(f, m);
+	f->origin = m->origin;
+	return m->has_origin && !m->has_batch ? fault_get(f, m) : LINK_PROTOCOL;
 }
 
 static int fields_get(struct frame *f, const Tally__Frame *m, struct arena *a)
@@ -161,10 +202,11 @@ static int fields_get(struct frame *f, const Tally__Frame *m, struct arena *a)
 		f->nonce = m->nonce;
 		return m->has_nonce ? LINK_OK : LINK_PROTOCOL;
 	case TALLY__FRAME_KIND__FAULT:
-		f->fault = m->fault;
-		f->reason = words_get(m->has_reason, m->reason);
-		return m->has_fault && m->fault != 0 && m->fault <= UINT16_MAX ? LINK_OK
-									       : LINK_PROTOCOL;
+		return fault_get(f, m);
+	case TALLY__FRAME_KIND__FOLLOW:
+		return m->n_ledgers == 1 ? states_get(f, m, false, a) : LINK_PROTOCOL;
+	case TALLY__FRAME_KIND__PUBLISH:
+		return publish_get(f, m);
 	default:
 		return LINK_OK;
 	}

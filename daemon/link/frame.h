@@ -8,7 +8,8 @@
 #define FRAME_PROTOCOL 1
 #define FRAME_SESSION_BYTES 16
 #define FRAME_LEDGERS_MAX 64
-#define FRAME_TEXT_MAX 200			/* bytes of `software` and `reason` */
+#define FRAME_PUBLISHED_MAX 4 /* read of a WELCOME; further ones are passed over */
+#define FRAME_TEXT_MAX 200    /* bytes of `software` and `reason` */
 #define FRAME_MAX (LEDGER_BATCH_MAX + 8 * 1024) /* bytes of one packed frame */
 #define FRAME_COST_LEAST 4096			/* what a batch costs at least of the credit */
 #define FRAME_ARENA (FRAME_MAX + 96 * 1024)	/* what unpacking one frame may take */
@@ -30,6 +31,8 @@ struct frame {
 	struct text software;
 	const struct frame_ledger *ledgers;
 	size_t n_ledgers;
+	const struct frame_ledger *published;
+	size_t n_published;
 	uint64_t credit;
 	uint32_t origin;
 	uint32_t raw_size; /* 0: batch is plain */
@@ -51,7 +54,7 @@ static inline uint64_t frame_cost(size_t raw)
 {
 	return raw > FRAME_COST_LEAST ? raw : FRAME_COST_LEAST;
 }
-/* Bytes of a BATCH's batch once unpacked. */
+/* Bytes of a BATCH's or PUBLISH's batch once unpacked. */
 static inline size_t frame_raw(const struct frame *f)
 {
 	return f->raw_size ? f->raw_size : f->batch.n;

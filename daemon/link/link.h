@@ -70,10 +70,26 @@ struct link_child_conf {
 	uint8_t signer[SIGN_PUBLIC_BYTES];
 	uint32_t heartbeat_ms;	  /* 0: 1000 */
 	uint32_t backoff_most_ms; /* 0: 30000 */
+	/* What the parent publishes has grown here: after the commit, on the store's writer thread;
+	 * may be NULL. */
+	void (*on_followed)(void *arg, uint32_t origin, uint64_t position);
+	void *arg;
+};
+/* What is followed of a parent: its ledger of decisions. Position and head of our copy are the
+ * store's to tell (ledger_head). */
+struct link_followed {
+	uint32_t origin;    /* 0: the parent publishes nothing, or has not been heard yet */
+	uint64_t published; /* its own last, as far as it has said */
+	uint64_t behind;    /* of that, what is not here */
+	int fault;	    /* why our copy does not grow; LINK_OK: it does */
+	char error[200];    /* "" or words */
+	uint64_t batches, bytes;
+	uint64_t refused[LINK_FAULT_END]; /* by fault */
 };
 struct link_child_status {
 	char name[64];
 	char endpoint[256];
+	uint8_t signer[SIGN_PUBLIC_BYTES];
 	char state[16]; /* connecting, greeting, streaming, waiting (back-off), stopped (by a fault)
 			 */
 	uint64_t acked; /* from the store's receipts */
@@ -83,6 +99,7 @@ struct link_child_status {
 	int fault;	 /* of the last session that ended by one; 0: none since the last success */
 	char error[200]; /* "" or words */
 	uint64_t sent_batches, sent_bytes, sessions, faults;
+	struct link_followed decisions;
 };
 struct link_child;
 MUST_CHECK int link_child_open(struct link_child **out, struct link_net *net, struct ledger *l,
@@ -93,7 +110,10 @@ void link_child_wake(struct link_child *c);
 /* Any thread. */
 void link_child_status(struct link_child *c, struct link_child_status *out);
 
-/* ---- the parent's side: one per daemon, many children ---- */
+/* ---- the parent's side: one per daemon, many children ----
+ *
+ * When the ledger has ORIGIN_DECISIONS() of its own area open (ledger_also), that is published to
+ * all children. */
 
 struct link_peer_conf {
 	uint32_t origin;
@@ -122,11 +142,17 @@ struct link_peer_status {
 	int fault;		 /* last one, cleared by the next success */
 	char error[200];
 	uint64_t batches, bytes, sessions, faults;
+	bool followed;	     /* has said, in this life, how far it holds our decisions */
+	uint64_t decisions;  /* that position */
+	int decisions_fault; /* why it cannot go on there; LINK_OK: it does */
 };
 struct link_parent;
 MUST_CHECK int link_parent_open(struct link_parent **out, struct link_net *net, struct ledger *l,
 	const struct link_parent_conf *conf, struct errmsg *m);
 void link_parent_close(struct link_parent *p);
+/* Any thread: an own ledger has grown, perhaps the one that is published. Cheap; may be called
+ * after every commit. */
+void link_parent_wake(struct link_parent *p);
 /* Any thread; child i of the configuration. */
 void link_parent_status(struct link_parent *p, size_t i, struct link_peer_status *out);
 /* Where it listens, with the port that was given when the configuration left it open

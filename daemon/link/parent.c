@@ -4,6 +4,10 @@
  * credit is taken (opened and checked), submitted, and after its commit an ACK is due: at the end
  * of the loop's turn, the newest only.
  *
+ * What we publish goes the other way, beside all that: a FOLLOW says what the child holds and asks
+ * for one batch; it stands until there is more, then one PUBLISH leaves at the end of the turn. A
+ * FOLLOW that does not fit is answered by the reason, and the session goes on.
+ *
  * Failures: every fault is counted and said, and ends the session it belongs to, never more: other
  * keys do not notice, and what is stored stays. A HELLO that does not fit changes nothing. One live
  * session a key: a second one gets in when the first is dead, else it is refused as a duplicate.
@@ -162,7 +166,7 @@ static void welcome(struct step *s)
 	p->serial++;
 	p->heard_ms = p->pinged_ms = s->now;
 	p->received = p->granted = 0;
-	p->acks_due = false;
+	p->acks_due = p->asked = p->follows = false;
 	for (size_t i = 0; i < p->n_ledgers; i++) {
 		p->ledgers[i].greeted = p->ledgers[i].ack_due = false;
 		p->ledgers[i].expected = p->ledgers[i].stored;
@@ -259,13 +263,70 @@ static void on_stored(struct step *s)
 		l->ack_due = p->acks_due = true;
 }
 
+/* ---- what is published ---- */
+
+static bool publish_due(const struct peer *p)
+{
+	return p->state == PEER_LIVE && p->asked && *p->conf.published > p->held;
+}
+
+bool parent_due(const struct peer *p)
+{
+	return p->acks_due || publish_due(p);
+}
+
+/* The child's FOLLOW gets no batch, and is told why. */
+static void unfit(struct step *s, int fault)
+{
+	say_live(s, TALLY__FRAME_KIND__PUBLISH)->fault = fault;
+	act(s, PEER_UNFIT)->fault = fault;
+	s->p->follow_fault = fault;
+	s->p->asked = false;
+}
+
+static void on_follow(struct step *s)
+{
+	struct peer *p = s->p;
+	int fault = p->conf.published ? s->e->fault : LINK_UNLISTED;
+	uint64_t held = s->e->frame->ledgers[0].position;
+
+	if (fault != LINK_UNLISTED) {
+		if (p->follows && held < p->held)
+			return; /* it has come late */
+		p->follows = p->followed = true;
+		p->held = held;
+	}
+	if (fault) {
+		unfit(s, fault);
+		return;
+	}
+	p->follow_fault = LINK_OK;
+	p->asked = true;
+}
+
+static void on_unpublished(struct step *s)
+{
+	if (s->p->state != PEER_LIVE)
+		return;
+	if (s->e->fault)
+		unfit(s, s->e->fault);
+	else
+		s->p->asked = true;
+}
+
 static void on_flush(struct step *s)
 {
 	struct peer *p = s->p;
 
-	if (!p->acks_due || p->state != PEER_LIVE)
+	if (p->state != PEER_LIVE)
 		return;
-	for (size_t i = 0; i < p->n_ledgers; i++) {
+	if (publish_due(p)) {
+		p->asked = false;
+		struct peer_action *a = act(s, PEER_PUBLISH);
+		a->position = p->held + 1;
+		memcpy(a->session, p->session, FRAME_SESSION_BYTES);
+	}
+	for (size_t i = 0; i < p->n_ledgers && p->acks_due; i++) {
 		if (!p->ledgers[i].ack_due)
 			continue;
 		p->ledgers[i].ack_due = false;
@@ -316,8 +377,12 @@ static void on_frame(struct step *s)
 		name(s, (int)f->fault);
 		end(s);
 		return;
+	case TALLY__FRAME_KIND__FOLLOW:
+		on_follow(s);
+		return;
 	case TALLY__FRAME_KIND__WELCOME:
 	case TALLY__FRAME_KIND__ACK:
+	case TALLY__FRAME_KIND__PUBLISH:
 		end_by(s, LINK_PROTOCOL);
 		return;
 	default: /* PONG, and what a newer child may say */
@@ -389,6 +454,9 @@ void parent_step(
 	case PEER_ACK_BLOCKED:
 		if (p->state == PEER_LIVE)
 			p->ledgers[e->ledger].ack_due = p->acks_due = true;
+		break;
+	case PEER_UNPUBLISHED:
+		on_unpublished(&s);
 		break;
 	case PEER_FLUSH:
 		on_flush(&s);

@@ -6,7 +6,9 @@
  *                      └─┘ HELLO of a newer session: the old one is dead, or came by this route
  *
  * Words: route = the connection that a frame came by; here = by the live session's route; submit =
- * hand a checked batch to the store; in flight = submitted and not yet committed. */
+ * hand a checked batch to the store; in flight = submitted and not yet committed; published = our
+ * own ledger of decisions, which children follow: a FOLLOW stands until there is more than the
+ * child holds, and is answered by one PUBLISH. */
 #ifndef LINK_PARENT_H
 #define LINK_PARENT_H
 
@@ -21,6 +23,8 @@ struct peer_conf {
 	uint32_t heartbeat_ms;
 	uint64_t window; /* credit granted beyond what has been taken in; at least the cost of the
 			    largest batch */
+	const uint64_t *published; /* how far the published ledger stands here, kept by the driver;
+				      NULL: none */
 };
 
 struct peer_ledger {
@@ -46,6 +50,11 @@ struct peer {
 	int fault;	    /* last one; LINK_OK after a success */
 	uint64_t fault_ms;
 	bool acks_due;
+	bool follows;	  /* a FOLLOW of this session has come */
+	bool asked;	  /* one waits for its PUBLISH */
+	bool followed;	  /* the child has said, in this life of ours, how far it holds it */
+	uint64_t held;	  /* the published ledger's position there, by its last FOLLOW */
+	int follow_fault; /* why that FOLLOW got no batch */
 	struct peer_ledger *ledgers; /* the caller's */
 	size_t n_ledgers;
 };
@@ -59,14 +68,16 @@ struct peer_claim {
 enum peer_event_kind {
 	PEER_TICK,	/* at least every 100 ms */
 	PEER_FRAME,	/* frame; here; HELLO: claims[] for each of its ledgers, reachable; BATCH:
-			   ledger */
+			   ledger; FOLLOW: fault, when it does not fit what is published */
 	PEER_BAD_FRAME, /* what came is no frame: fault; here */
 	PEER_CHECKED, /* a taken batch was opened and checked: fault or first, last; ledger, raw */
 	PEER_STORED, /* the store has answered: serial, ledger, raw, fault, or stored and head after
 			the commit */
 	PEER_UNREACHABLE, /* the live session's route is gone */
 	PEER_ACK_BLOCKED, /* an ACK did not go out: ledger */
-	PEER_FLUSH,	  /* end of the loop's turn: acks go out now */
+	PEER_UNPUBLISHED, /* a PUBLISH did not go out: fault LINK_OK: the socket is full; else our
+			     own store could not make one */
+	PEER_FLUSH,	  /* end of the loop's turn: acks and PUBLISHes go out now */
 };
 struct peer_event {
 	enum peer_event_kind kind;
@@ -90,9 +101,13 @@ enum peer_action_kind {
 	PEER_SUBMIT, /* hand the checked batch to the store under `serial`, then answer with STORED,
 			whatever happens */
 	PEER_ACK,    /* ledger, credit, to the live route */
-	PEER_SEND,   /* PING, PONG or FAULT (fault), under `session` */
-	PEER_END,    /* the live route is forgotten */
+	PEER_SEND,   /* PING, PONG, FAULT (fault) or a PUBLISH without a batch (fault), under
+			`session` */
+	PEER_PUBLISH, /* to the live route: a batch of what is published, from `position`. Answer
+			 with UNPUBLISHED when it does not go out */
+	PEER_END,     /* the live route is forgotten */
 	PEER_REFUSED, /* count and name: fault */
+	PEER_UNFIT,   /* a FOLLOW got no batch: count and name: fault; the session goes on */
 };
 struct peer_action {
 	enum peer_action_kind kind;
@@ -101,7 +116,7 @@ struct peer_action {
 	int fault;
 	size_t ledger;
 	uint32_t serial;
-	uint64_t credit, nonce;
+	uint64_t credit, nonce, position;
 	uint8_t session[FRAME_SESSION_BYTES];
 };
 struct peer_actions {
@@ -112,6 +127,8 @@ struct peer_actions {
 /* `ledgers`: n from 1 to FRAME_LEDGERS_MAX, with origin, stored and head set. */
 void parent_init(
 	struct peer *p, const struct peer_conf *conf, struct peer_ledger *ledgers, size_t n);
+/* Is there something for PEER_FLUSH to send? */
+bool parent_due(const struct peer *p);
 /* out is filled anew. `now_ms` never goes down. */
 void parent_step(
 	struct peer *p, const struct peer_event *e, uint64_t now_ms, struct peer_actions *out);

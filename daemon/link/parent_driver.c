@@ -6,18 +6,21 @@
  * A message is [routing id][payload]. A route that is gone is an error of the first part
  * (ROUTER_MANDATORY), and an event.
  *
- * In every turn: what the store has answered · some messages · the ACKs that are due, the newest of
- * each ledger. */
+ * In every turn: what the store has answered · some messages · whether what is published has grown
+ * · the ACKs that are due, the newest of each ledger, and the PUBLISHes. */
 #include "daemon/link/parent_peers.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zmq.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/link/fault.h"
+#include "daemon/link/parent_socket.h"
+#include "daemon/link/publisher.h"
 #include "daemon/link/socket_loop.h"
 #include "proto/link.pb-c.h"
 
@@ -32,6 +35,8 @@ struct link_parent {
 	void *socket;
 	char endpoint[300];
 	const struct sign_key *signer;
+	struct publisher publisher;
+	atomic_bool grew; /* what is published, perhaps */
 	struct accept *accept;
 	struct peers peers;
 	size_t *due; /* keys that may have ACKs to send */
@@ -93,10 +98,14 @@ static void say(struct link_parent *p, struct keyed *k, const struct peer_action
 	struct frame f = { .kind = a->frame, .nonce = a->nonce, .fault = (uint32_t)a->fault };
 
 	memcpy(f.session, a->session, FRAME_SESSION_BYTES);
-	if (a->frame == TALLY__FRAME_KIND__FAULT) {
+	if (a->frame == TALLY__FRAME_KIND__FAULT)
 		peers_reason(k, a->fault, reason, sizeof reason);
-		f.reason = text_of(reason);
+	if (a->frame == TALLY__FRAME_KIND__PUBLISH) {
+		f.origin = p->frame ? p->frame->ledgers[0].origin : p->publisher.origin;
+		publisher_reason(&p->publisher, a->fault, k->machine.held, reason, sizeof reason);
 	}
+	if (a->fault)
+		f.reason = text_of(reason);
 	int failed = send_frame(p, a->to_live ? &k->route : &p->at_hand, &f);
 	if (failed == EHOSTUNREACH && a->to_live)
 		drive(p, k, (struct peer_event){ .kind = PEER_UNREACHABLE });
@@ -104,7 +113,7 @@ static void say(struct link_parent *p, struct keyed *k, const struct peer_action
 
 static void welcome(struct link_parent *p, struct keyed *k, const struct peer_action *a)
 {
-	struct frame_ledger ledgers[FRAME_LEDGERS_MAX];
+	struct frame_ledger ledgers[FRAME_LEDGERS_MAX], published;
 	struct frame f = {
 		.kind = TALLY__FRAME_KIND__WELCOME,
 		.protocol = FRAME_PROTOCOL,
@@ -119,8 +128,28 @@ static void welcome(struct link_parent *p, struct keyed *k, const struct peer_ac
 	for (size_t i = 0; i < f.n_ledgers; i++)
 		receipt_make(
 			p, &k->ledgers[keyed_ledger(k, p->frame->ledgers[i].origin)], &ledgers[i]);
+	if (p->publisher.origin && publisher_state(&p->publisher, &published) == LINK_OK) {
+		f.published = &published;
+		f.n_published = 1;
+	}
 	if (send_frame(p, &k->route, &f) != 0)
 		drive(p, k, (struct peer_event){ .kind = PEER_UNREACHABLE });
+}
+
+static void publish(struct link_parent *p, struct keyed *k, const struct peer_action *a)
+{
+	struct frame f = { .kind = TALLY__FRAME_KIND__PUBLISH };
+	struct peer_event e = { .kind = PEER_UNPUBLISHED };
+	int failed = 0;
+
+	memcpy(f.session, a->session, FRAME_SESSION_BYTES);
+	e.fault = publisher_batch(&p->publisher, a->position, &f);
+	if (!e.fault)
+		failed = send_frame(p, &k->route, &f);
+	if (failed == EHOSTUNREACH)
+		e.kind = PEER_UNREACHABLE;
+	if (failed || e.fault)
+		drive(p, k, e);
 }
 
 static void ack(struct link_parent *p, struct keyed *k, const struct peer_action *a)
@@ -189,6 +218,9 @@ static void perform(struct link_parent *p, struct keyed *k, const struct peer_ac
 	case PEER_ACK:
 		ack(p, k, a);
 		break;
+	case PEER_PUBLISH:
+		publish(p, k, a);
+		break;
 	case PEER_SEND:
 		say(p, k, a);
 		break;
@@ -201,7 +233,19 @@ static void perform(struct link_parent *p, struct keyed *k, const struct peer_ac
 				? p->frame->reason
 				: (struct text){ 0 });
 		break;
+	case PEER_UNFIT:
+		peers_unfit(&p->peers, k, a->fault);
+		break;
 	}
+}
+
+/* Has it something to say at the end of the turn? */
+static void due(struct link_parent *p, struct keyed *k)
+{
+	if (k->due || !parent_due(&k->machine))
+		return;
+	k->due = true;
+	p->due[p->n_due++] = (size_t)(k - p->peers.keys);
 }
 
 /* An event and what follows from it; what comes of an action is a further event, at once. */
@@ -212,10 +256,7 @@ static void drive(struct link_parent *p, struct keyed *k, struct peer_event e)
 	parent_step(&k->machine, &e, clock_mono_ms(), &actions);
 	for (size_t i = 0; i < actions.n; i++)
 		perform(p, k, &actions.at[i]);
-	if (k->machine.acks_due && !k->due) {
-		k->due = true;
-		p->due[p->n_due++] = (size_t)(k - p->peers.keys);
-	}
+	due(p, k);
 	peers_publish(&p->peers, k);
 }
 
@@ -251,56 +292,31 @@ static void on_payload(struct link_parent *p, struct keyed *k, struct text paylo
 	}
 	if (f.kind == TALLY__FRAME_KIND__BATCH)
 		e.ledger = keyed_ledger(k, f.origin);
+	if (f.kind == TALLY__FRAME_KIND__FOLLOW)
+		e.fault = publisher_judge(&p->publisher, &f.ledgers[0]);
 	p->frame = &f;
 	drive(p, k, e);
 	p->frame = NULL;
 }
 
-/* The part after the first; false when there is none. */
-static bool part_read(struct link_parent *p, zmq_msg_t *part, bool *more)
-{
-	zmq_msg_init(part);
-	if (zmq_msg_recv(part, p->socket, ZMQ_DONTWAIT) < 0) {
-		*more = false;
-		return false;
-	}
-	*more = zmq_msg_more(part);
-	return true;
-}
-
 /* True when there may be another. */
 static bool message_read(struct link_parent *p)
 {
-	zmq_msg_t first, payload, rest;
-	bool more;
+	zmq_msg_t payload;
+	bool whole;
 
-	bool got = part_read(p, &first, &more);
-	if (!got || !more) {
-		zmq_msg_close(&first);
-		return got;
-	}
-	bool fits = zmq_msg_size(&first) <= sizeof p->at_hand.id;
-	if (fits) {
-		p->at_hand.n = zmq_msg_size(&first);
-		memcpy(p->at_hand.id, zmq_msg_data(&first), p->at_hand.n);
-	}
-	zmq_msg_close(&first);
-	got = part_read(p, &payload, &more);
-	bool whole = !more;
-	while (more) {
-		part_read(p, &rest, &more);
-		zmq_msg_close(&rest);
-	}
-	const char *key = got && fits ? zmq_msg_gets(&payload, "User-Id") : NULL;
+	zmq_msg_init(&payload);
+	bool got = parent_socket_next(p->socket, &p->at_hand, &payload, &whole);
+	const char *key = p->at_hand.n ? zmq_msg_gets(&payload, "User-Id") : NULL;
 	struct keyed *k = key ? peers_find(&p->peers, key) : NULL;
 	if (k)
 		on_payload(p, k, (struct text){ zmq_msg_data(&payload), zmq_msg_size(&payload) },
 			whole);
-	else
+	else if (got)
 		peers_count_refused(&p->peers, LINK_UNLISTED);
 	zmq_msg_close(&payload);
 	p->at_hand.n = 0;
-	return true;
+	return got;
 }
 
 /* ---- the loop ---- */
@@ -340,6 +356,21 @@ static void acks_flush(struct link_parent *p)
 	}
 }
 
+/* What is published has perhaps grown: children that wait for it get it at the end of this turn. */
+static void published(struct link_parent *p)
+{
+	if (!atomic_exchange(&p->grew, false) || !publisher_grew(&p->publisher))
+		return;
+	for (size_t i = 0; i < p->peers.n_keys; i++)
+		due(p, &p->peers.keys[i]);
+}
+
+void link_parent_wake(struct link_parent *p)
+{
+	atomic_store(&p->grew, true);
+	socket_loop_wake(p->turns);
+}
+
 static bool on_turn(void *arg)
 {
 	struct link_parent *p = arg;
@@ -347,6 +378,7 @@ static bool on_turn(void *arg)
 	bool more = answers_read(p);
 	for (int i = 0; i < FRAMES_A_TURN && message_read(p); i++)
 		;
+	published(p);
 	acks_flush(p);
 	return more || (socket_events(p->socket) & ZMQ_POLLIN);
 }
@@ -375,50 +407,11 @@ static void parent_free(void *arg)
 	struct link_parent *p = arg;
 
 	peers_close(&p->peers);
+	publisher_close(&p->publisher);
 	arena_deinit(&p->arena);
 	buf_deinit(&p->out);
 	free(p->due);
 	free(p);
-}
-
-static int socket_open(struct link_parent *p, const struct link_parent_conf *conf, struct errmsg *m)
-{
-	const int one = 1;
-	size_t size = sizeof p->endpoint;
-
-	if (!net_endpoint_ok(conf->listen)) {
-		errmsg_set(m, "listen = \"%s\": tcp://… or ipc://… is wanted", conf->listen);
-		return ERR_INVALID;
-	}
-	p->socket = zmq_socket(net_context(p->net), ZMQ_ROUTER);
-	if (!p->socket || net_socket_prepare(p->socket) != 0 ||
-		net_socket_serve(p->net, p->socket) != 0 ||
-		zmq_setsockopt(p->socket, ZMQ_ROUTER_MANDATORY, &one, sizeof one) != 0 ||
-		zmq_setsockopt(p->socket, ZMQ_ROUTER_HANDOVER, &one, sizeof one) != 0) {
-		errmsg_set(m, "link: %s", zmq_strerror(errno));
-		return ERR_INVALID;
-	}
-	if (zmq_bind(p->socket, conf->listen) != 0 ||
-		zmq_getsockopt(p->socket, ZMQ_LAST_ENDPOINT, p->endpoint, &size) != 0) {
-		errmsg_set(m, "listen = \"%s\": %s", conf->listen, zmq_strerror(errno));
-		return ERR_IO;
-	}
-	return 0;
-}
-
-static int keys_allow(struct link_parent *p, const struct link_parent_conf *conf, struct errmsg *m)
-{
-	char(*keys)[41] = calloc(conf->n_children + 1, sizeof *keys);
-
-	if (!keys)
-		return ERR_NOMEM;
-	for (size_t i = 0; i < conf->n_children; i++)
-		memcpy(keys[i], conf->children[i].key, 41);
-	int err = net_allow(p->net, (const char(*)[41])keys, conf->n_children);
-	if (err)
-		errmsg_set(m, "link: a child's key is no public key (40 characters of Z85)");
-	free(keys);
-	return err;
 }
 
 int link_parent_open(struct link_parent **out, struct link_net *net, struct ledger *l,
@@ -434,12 +427,15 @@ int link_parent_open(struct link_parent **out, struct link_net *net, struct ledg
 	p->signer = conf->signer;
 	arena_init(&p->arena, FRAME_ARENA);
 	p->due = calloc(conf->n_children + 1, sizeof *p->due);
-	int err = p->due ? peers_open(&p->peers, p->store, conf, m) : ERR_NOMEM;
+	atomic_init(&p->grew, true);
+	int err = publisher_open(&p->publisher, l, conf->signer);
+	if (!err)
+		err = p->due ? peers_open(&p->peers, p->store, conf, m) : ERR_NOMEM;
+	if (!err)
+		peers_published(&p->peers, &p->publisher.position, p->publisher.origin);
 	if (err)
 		goto free_parent;
-	err = socket_open(p, conf, m);
-	if (!err)
-		err = keys_allow(p, conf, m);
+	err = parent_socket_open(&p->socket, p->net, conf, p->endpoint, sizeof p->endpoint, m);
 	if (!err)
 		err = net_self_test(net, p->endpoint, m);
 	if (err)

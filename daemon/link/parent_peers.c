@@ -162,6 +162,13 @@ void peers_close(struct peers *p)
 	pthread_mutex_destroy(&p->lock);
 }
 
+void peers_published(struct peers *p, const uint64_t *position, uint32_t origin)
+{
+	p->conf.published = origin ? position : NULL;
+	for (size_t i = 0; i < p->n_keys; i++)
+		p->keys[i].machine.conf.published = p->conf.published;
+}
+
 /* ---- what people see ---- */
 
 void peers_publish(struct peers *p, struct keyed *k)
@@ -177,6 +184,9 @@ void peers_publish(struct peers *p, struct keyed *k)
 		memcpy(s->head, k->ledgers[i].head, HASH_BYTES);
 		s->claimed = k->ledgers[i].claimed;
 		s->fault = m->fault;
+		s->followed = m->followed;
+		s->decisions = m->held;
+		s->decisions_fault = m->follow_fault;
 		if (!m->fault)
 			s->error[0] = '\0';
 	}
@@ -212,6 +222,15 @@ void peers_refuse(struct peers *p, struct keyed *k, int fault, struct text reaso
 	pthread_mutex_unlock(&p->lock);
 	if (fault != LINK_SESSION && worth_logging(k, fault))
 		log_warning("link", "child %u: %s", k->ledgers[0].origin, words);
+}
+
+void peers_unfit(struct peers *p, struct keyed *k, int fault)
+{
+	peers_count_refused(p, fault > 0 && fault < LINK_FAULT_END ? fault : 0);
+	if (worth_logging(k, fault))
+		log_warning("link", "child %u: its copy of our decisions, at %llu: %s: %s",
+			k->ledgers[0].origin, (unsigned long long)k->machine.held,
+			link_fault_word(fault), link_fault_words(fault));
 }
 
 void peers_count_refused(struct peers *p, int fault)

@@ -53,11 +53,17 @@ size_t keyed_ledger(const struct keyed *k, uint32_t origin);
 MUST_CHECK int keyed_claims(
 	const struct keyed *k, struct store *s, const struct frame *f, struct peer_claim *claims);
 
+/* Once, before the first event: `position`, kept by the caller, is how far the published ledger
+ * stands; origin 0: none is. */
+void peers_published(struct peers *p, const uint64_t *position, uint32_t origin);
+
 /* The loop: after an event. */
 void peers_publish(struct peers *p, struct keyed *k);
 /* The loop: counts and names a fault; the log hears of it when it is new, or again after a while.
  */
 void peers_refuse(struct peers *p, struct keyed *k, int fault, struct text reason);
+/* The loop: a FOLLOW got no batch; as peers_refuse(), but the session goes on. */
+void peers_unfit(struct peers *p, struct keyed *k, int fault);
 void peers_count_refused(struct peers *p, int fault);
 void peers_count_session(struct peers *p, struct keyed *k);
 void peers_count_batch(struct peers *p, struct keyed *k, size_t ledger, size_t bytes);

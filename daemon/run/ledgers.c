@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "daemon/run/parents.h"
 #include "proto/arena.h"
 #include "proto/entry.pb-c.h"
 #include "proto/record.h"
@@ -265,7 +266,8 @@ static bool known_signer(struct daemon *d, uint32_t origin, uint8_t signer[SIGN_
 		memcpy(signer, d->sign.public_key, SIGN_PUBLIC_BYTES);
 		return true;
 	}
-	return d->program->signer_of && d->program->signer_of(d, origin, signer);
+	return parents_signer(d, origin, signer) ||
+	       (d->program->signer_of && d->program->signer_of(d, origin, signer));
 }
 
 void ledgers_verify(struct api_call *call)

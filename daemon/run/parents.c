@@ -6,6 +6,16 @@
 #include "daemon/base/log.h"
 #include "daemon/run/settings.h"
 
+/* The store's writer thread. */
+static void on_followed(void *arg, uint32_t origin, uint64_t position)
+{
+	struct daemon *d = arg;
+
+	(void)position;
+	if (d->program->followed)
+		d->program->followed(d, origin);
+}
+
 static int open_one(struct daemon *d, const struct conf *c, size_t i, struct errmsg *m)
 {
 	struct link_child_conf conf;
@@ -13,6 +23,8 @@ static int open_one(struct daemon *d, const struct conf *c, size_t i, struct err
 	int err;
 
 	settings_parent(c, i, &conf);
+	conf.on_followed = on_followed;
+	conf.arg = d;
 	err = link_child_open(&link, d->net, d->ledger, &conf, m);
 	if (err)
 		return err;
@@ -122,5 +134,30 @@ void daemon_ledger_grew(struct daemon *d)
 	pthread_mutex_lock(&d->parents_lock);
 	for (size_t i = 0; i < d->n_parents; i++)
 		link_child_wake(d->parents[i]);
+	if (d->children)
+		link_parent_wake(d->children);
 	pthread_mutex_unlock(&d->parents_lock);
+}
+
+void daemon_children(struct daemon *d, struct link_parent *children)
+{
+	pthread_mutex_lock(&d->parents_lock);
+	d->children = children;
+	pthread_mutex_unlock(&d->parents_lock);
+}
+
+bool parents_signer(struct daemon *d, uint32_t origin, uint8_t signer[SIGN_PUBLIC_BYTES])
+{
+	struct link_child_status s;
+	bool found = false;
+
+	pthread_mutex_lock(&d->parents_lock);
+	for (size_t i = 0; i < d->n_parents && !found; i++) {
+		link_child_status(d->parents[i], &s);
+		found = s.decisions.origin == origin && s.decisions.fault != LINK_SIGNER;
+		if (found)
+			memcpy(signer, s.signer, SIGN_PUBLIC_BYTES);
+	}
+	pthread_mutex_unlock(&d->parents_lock);
+	return found;
 }

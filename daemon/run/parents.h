@@ -13,4 +13,8 @@ void parents_reload(struct daemon *d, const struct conf *before, const struct co
 /* All of them, as they stand now. Any thread. Returns their number. */
 size_t parents_status(struct daemon *d, struct link_child_status out[PARENTS_MAX]);
 
+/* The signer of a ledger that a parent publishes and we follow, by configuration; false: none does
+ * now. Any thread. */
+bool parents_signer(struct daemon *d, uint32_t origin, uint8_t signer[SIGN_PUBLIC_BYTES]);
+
 #endif

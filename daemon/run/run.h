@@ -32,6 +32,7 @@ struct daemon {
 	struct link_net *net;
 	struct link_child *parents[PARENTS_MAX]; /* under parents_lock; use daemon_ledger_grew() */
 	size_t n_parents;
+	struct link_parent *children; /* under parents_lock; see daemon_children() */
 	struct api *api;
 	uint64_t started_ms;   /* monotonic */
 	struct desk *desk;     /* where records are taken in (daemon/intake); NULL: nowhere */
@@ -43,7 +44,7 @@ struct daemon {
 		     * any later start a missing store is an error, never "new" */
 	uint64_t used_at_start;	      /* bytes of the ledger's store when it was opened */
 	int state_fd;		      /* the state directory, locked */
-	pthread_mutex_t parents_lock; /* guards parents and n_parents */
+	pthread_mutex_t parents_lock; /* guards parents, n_parents and children */
 	pthread_mutex_t latest_lock;  /* guards latest */
 	struct conf *latest; /* the last configuration that a reload took over; conf at first */
 };
@@ -86,6 +87,9 @@ struct daemon_program {
 	int (*backup)(struct daemon *d, const char *dir, struct errmsg *m);
 	/* The own ledger became longer. Any thread; part of daemon_ledger_grew(). */
 	void (*grew)(struct daemon *d);
+	/* A parent's ledger of decisions (`origin`) has grown here, after the commit. The store's
+	 * writer thread: short, and it may post. What came in before the start is there already. */
+	void (*followed)(struct daemon *d, uint32_t origin);
 	/* False: something of the program no longer moves; the watchdog is not fed. On the loop. */
 	bool (*alive)(struct daemon *d);
 };
@@ -101,7 +105,11 @@ extern const struct conf_row daemon_conf_rows[DAEMON_CONF_ROWS_N];
 /* The exit code: 0, 64 wrong usage, 78 configuration, 1 anything else; after one line on standard
  * error. */
 int daemon_main(int argc, char **argv, const struct daemon_program *p);
-/* After a commit that made the own ledger longer: wakes all links to parents. Any thread. */
+/* After a commit that made an own ledger longer (the area's, or its decisions): wakes all links to
+ * parents, and those to children. Any thread. */
 void daemon_ledger_grew(struct daemon *d);
+/* The links to children, when they stand: daemon_ledger_grew() wakes them too. NULL before they are
+ * closed. */
+void daemon_children(struct daemon *d, struct link_parent *children);
 
 #endif

@@ -40,14 +40,34 @@ static json_t *age(double seconds)
 	return seconds < 0 ? json_null() : json_real(round(seconds * 10) / 10);
 }
 
-static json_t *parent_object(const struct link_child_status *s)
+/* What is followed of a parent; null when it publishes nothing, or has not said so since the start.
+ */
+static json_t *decisions_object(struct store_txn *t, const struct link_followed *f)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:o, s:o}", "name", s->name,
+	char origin[16], hex[2 * HASH_BYTES + 1];
+	struct ledger_head h = { 0 };
+
+	if (!f->origin)
+		return json_null();
+	if (t)
+		h = ledger_head(t, f->origin);
+	hex_put(hex, h.head, HASH_BYTES);
+	snprintf(origin, sizeof(origin), "%u", f->origin);
+	return json_pack("{s:s, s:I, s:s, s:I, s:o, s:o}", "origin", origin, "position",
+		(json_int_t)h.position, "head", hex, "published", (json_int_t)f->published, "fault",
+		f->fault ? json_string(link_fault_word(f->fault)) : json_null(), "error",
+		f->error[0] ? json_string(f->error) : json_null());
+}
+
+static json_t *parent_object(struct store_txn *t, const struct link_child_status *s)
+{
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "name", s->name,
 		"endpoint", s->endpoint, "state", s->state, "acked", (json_int_t)s->acked,
 		"pending", (json_int_t)s->pending, "last_ack_age_s", age(s->last_ack_age_s),
 		"proven", (json_int_t)s->proven, "error",
 		s->error[0] ? json_string(s->error) : json_null(), "fault",
-		s->fault ? json_string(link_fault_word(s->fault)) : json_null());
+		s->fault ? json_string(link_fault_word(s->fault)) : json_null(), "decisions",
+		decisions_object(t, &s->decisions));
 }
 
 static json_t *parents_array(struct daemon *d)
@@ -55,9 +75,14 @@ static json_t *parents_array(struct daemon *d)
 	struct link_child_status s[PARENTS_MAX];
 	size_t n = parents_status(d, s);
 	json_t *all = json_array();
+	struct store_txn *t = NULL;
 
+	if (n && store_read_begin(ledger_store(d->ledger), &t, READ_MS) != 0)
+		t = NULL;
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(all, parent_object(&s[i]));
+		json_array_append_new(all, parent_object(t, &s[i]));
+	if (t)
+		store_read_end(t);
 	return all;
 }
 
@@ -188,6 +213,26 @@ static double bytes(const struct link_child_status *s)
 {
 	return (double)s->sent_bytes;
 }
+static double followed_fault(const struct link_child_status *s)
+{
+	return s->decisions.fault != 0;
+}
+static double followed_behind(const struct link_child_status *s)
+{
+	return (double)s->decisions.behind;
+}
+static double followed_batches(const struct link_child_status *s)
+{
+	return (double)s->decisions.batches;
+}
+static double followed_refused(const struct link_child_status *s)
+{
+	double all = 0;
+
+	for (int i = 0; i < LINK_FAULT_END; i++)
+		all += (double)s->decisions.refused[i];
+	return all;
+}
 static double sessions(const struct link_child_status *s)
 {
 	return (double)s->sessions;
@@ -213,6 +258,17 @@ static const struct {
 	{ "tally_parent_sessions_total", "counter", "Sessions since the start.", sessions },
 	{ "tally_parent_faults_total", "counter", "Sessions that ended by a fault since the start.",
 		faults },
+	{ "tally_parent_decisions_behind", "gauge",
+		"Entries of the parent's decisions that it has told of and that are not here.",
+		followed_behind },
+	{ "tally_parent_decisions_fault", "gauge",
+		"1 while the parent's decisions cannot be taken in.", followed_fault },
+	{ "tally_parent_decisions_batches_total", "counter",
+		"Batches of the parent's decisions since the start.", followed_batches },
+	{ "tally_parent_decisions_refused_total", "counter",
+		"Batches and answers about the parent's decisions that were refused since the "
+		"start.",
+		followed_refused },
 };
 
 static void parent_metrics(struct daemon *d, struct buf *out)

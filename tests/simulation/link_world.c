@@ -225,6 +225,9 @@ static bool node_perform(struct world *w, struct world_node *n, const struct chi
 	case CHILD_STORE:
 		node_store(w, n, a);
 		return false;
+	case CHILD_TAKE:
+	case CHILD_NAMED:
+		return false;
 	case CHILD_REPORT:
 		n->faults |= 1UL << a->fault;
 		return false;

@@ -165,6 +165,9 @@ static void peer_perform(struct world *w, size_t key, const struct peer_action *
 	case PEER_END:
 		w->routes[key] = -1;
 		break;
+	case PEER_PUBLISH:
+	case PEER_UNFIT:
+		break;
 	case PEER_REFUSED:
 		w->parent_faults[key] |= 1UL << a->fault;
 		break;
