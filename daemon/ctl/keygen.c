@@ -3,7 +3,8 @@
  *
  *     link.key   CURVE secret, Z85                 sign.key   Ed25519 seed, base64
  *     vault.key  32 random bytes, base64           pid.key    likewise; only with --pid, once for a
- * network */
+ * network
+ *     registrar.key  X25519 secret, base64; alone in its folder, with --registrar */
 #include "daemon/ctl/keygen.h"
 
 #include <errno.h>
@@ -16,15 +17,18 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/conf/keys.h"
+#include "daemon/identity/seal.h"
 #include "daemon/ledger/hash.h"
 #include "daemon/link/link.h"
 
 #define SECRET_BYTES 32
+#define USAGE "usage: tallyctl keygen [--pid | --registrar] DIR"
 
 struct keys {
 	const char *dir;
 	char link[41]; /* public halves */
 	char signer[45];
+	char registrar[45];
 	struct errmsg m;
 };
 
@@ -120,6 +124,46 @@ static int random_have(struct keys *k, const char *name)
 	return err;
 }
 
+static void registrar_base64(char out[KEY_TEXT_MAX])
+{
+	struct registrar_secret s;
+	registrar_secret_make(&s);
+	base64_put(out, KEY_TEXT_MAX, s.key, sizeof s.key);
+	registrar_secret_wipe(&s);
+}
+
+static int registrar_have(struct keys *k)
+{
+	char text[KEY_TEXT_MAX] = "";
+	struct registrar_secret s;
+	int err = key_have(k, "registrar.key", registrar_base64, text);
+	if (!err && registrar_secret_init(&s, text_of(text)) != 0) {
+		errmsg_set(&k->m,
+			"%s/registrar.key: is not 32 bytes in base64; move it away and run keygen "
+			"again",
+			k->dir);
+		err = ERR_INVALID;
+	} else if (!err) {
+		base64_put(k->registrar, sizeof k->registrar, s.half.key, sizeof s.half.key);
+		registrar_secret_wipe(&s);
+	}
+	sodium_memzero(text, sizeof text);
+	return err;
+}
+
+/* The registrar's key pair stands apart from a daemon's keys. */
+static int registrar_print(const struct keys *k, const struct ctl_options *o)
+{
+	printf(o->output == CTL_JSON   ? "{\"registrar\": \"%s\"}\n"
+		: o->output == CTL_CSV ? "registrar\n%s\n"
+				       : "registrar = \"%s\"\n",
+		k->registrar);
+	if (fflush(stdout) != 0)
+		return ctl_fail(
+			CTL_FAILED, "the public half cannot be written: %s", strerror(errno));
+	return CTL_DONE;
+}
+
 static int public_print(const struct keys *k, const struct ctl_options *o)
 {
 	if (o->output == CTL_JSON) {
@@ -144,38 +188,39 @@ static int public_print(const struct keys *k, const struct ctl_options *o)
 int keygen_run(char *const *words, int n, const struct ctl_options *o)
 {
 	struct keys k = { 0 };
-	bool pid = false;
+	bool pid = false, registrar = false;
 	for (int i = 0; i < n; i++) {
 		if (strcmp(words[i], "--pid") == 0)
 			pid = true;
+		else if (strcmp(words[i], "--registrar") == 0)
+			registrar = true;
 		else if (words[i][0] == '-' && words[i][1])
-			return ctl_fail(CTL_USAGE,
-				"keygen has no option %s; usage: tallyctl keygen [--pid] DIR",
-				words[i]);
+			return ctl_fail(CTL_USAGE, "keygen has no option %s; " USAGE, words[i]);
 		else if (k.dir)
-			return ctl_fail(CTL_USAGE,
-				"keygen takes one folder; usage: tallyctl keygen [--pid] DIR");
+			return ctl_fail(CTL_USAGE, "keygen takes one folder; " USAGE);
 		else
 			k.dir = words[i];
 	}
 	if (!k.dir)
+		return ctl_fail(CTL_USAGE, "keygen wants a folder; " USAGE);
+	if (pid && registrar)
 		return ctl_fail(
-			CTL_USAGE, "keygen wants a folder; usage: tallyctl keygen [--pid] DIR");
+			CTL_USAGE, "the registrar's key belongs into a folder of its own; " USAGE);
 	/* A systemd credential would hide the files that are asked for. */
 	unsetenv("CREDENTIALS_DIRECTORY");
 	if (hash_init() != 0)
 		return ctl_fail(CTL_FAILED, "libsodium does not start");
 	if (mkdir(k.dir, 0700) != 0 && errno != EEXIST)
 		return ctl_fail(CTL_FAILED, "%s: %s", k.dir, strerror(errno));
-	int err = link_have(&k);
-	if (!err)
+	int err = registrar ? registrar_have(&k) : link_have(&k);
+	if (!err && !registrar)
 		err = sign_have(&k);
-	if (!err)
+	if (!err && !registrar)
 		err = random_have(&k, "vault.key");
 	if (!err && pid)
 		err = random_have(&k, "pid.key");
 	if (err)
 		return ctl_fail(err == ERR_DENIED ? CTL_DENIED : CTL_FAILED, "%s",
 			k.m.text[0] ? k.m.text : err_words(err));
-	return public_print(&k, o);
+	return registrar ? registrar_print(&k, o) : public_print(&k, o);
 }

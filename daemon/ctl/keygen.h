@@ -4,7 +4,7 @@
 
 #include "daemon/ctl/ctl.h"
 
-/* `keygen [--pid] DIR`: words without the first. A CTL_… code. */
+/* `keygen [--pid | --registrar] DIR`: words without the first. A CTL_… code. */
 int keygen_run(char *const *words, int n, const struct ctl_options *o);
 
 #endif

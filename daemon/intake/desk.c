@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "daemon/intake/admission.h"
 #include "daemon/intake/import.h"
 #include "daemon/intake/records.h"
 #include "daemon/intake/refused.h"
@@ -86,6 +87,7 @@ static int intake_start(struct daemon *d, struct errmsg *m)
 					      .vault = TABLE_VAULT,
 					      .counts = TABLE_INTAKE,
 					      .refused = TABLE_REFUSED,
+					      .sealing = admission_sealing(c->admission),
 					      .spool_dir = conf_text(d->conf, "state_dir"),
 					      .grew = ledger_grew,
 					      .arg = d });
@@ -97,6 +99,53 @@ static int intake_start(struct daemon *d, struct errmsg *m)
 static void intake_stop(struct daemon *d)
 {
 	intake_close(desk_of(d)->intake);
+}
+
+/* ---- sealing to the registrar ---- */
+
+static int admission_start(struct daemon *d, struct errmsg *m)
+{
+	struct desk *c = desk_of(d);
+	const char *key = conf_text(d->conf, "registrar");
+
+	if (!key[0] || !c->secrets)
+		return 0;
+	return admission_open(&c->admission,
+		&(struct sealing){
+			.ledger = d->ledger, .secrets = c->secrets, .table = TABLE_SEALED },
+		text_of(key), m);
+}
+
+static void admission_stop(struct daemon *d)
+{
+	admission_close(desk_of(d)->admission);
+	desk_of(d)->admission = NULL;
+}
+
+static int catch_up_start(struct daemon *d, struct errmsg *m)
+{
+	struct desk *c = desk_of(d);
+	int err;
+
+	if (!c->admission)
+		return 0;
+	err = catch_up_open(&c->catch_up, &(struct catch_up_conf){ .loop = d->loop,
+						  .ledger = d->ledger,
+						  .sealing = admission_sealing(c->admission),
+						  .vault = intake_vault(c->intake),
+						  .view = c->view,
+						  .state = TABLE_INTAKE,
+						  .grew = ledger_grew,
+						  .arg = d });
+	if (err)
+		errmsg_set(m, "%s", err_words(err));
+	return err;
+}
+
+static void catch_up_stop(struct daemon *d)
+{
+	catch_up_close(desk_of(d)->catch_up);
+	desk_of(d)->catch_up = NULL;
 }
 
 /* ---- the drop folder ---- */
@@ -115,6 +164,17 @@ const struct conf_row desk_conf_rows[DESK_CONF_ROWS_N] = {
 			   "done/；"
 			   "有被拒绝的行时连同这些行移到 failed/。目录须已存在且守护进程可写；"
 			   "不设此项则不启用。" },
+	{ .name = "registrar",
+		.type = CONF_BASE64,
+		.help_en =
+			"The public key of the city's registrar (tallyctl keygen --registrar). "
+			"When a record lets its person into the talent database, name, document "
+			"and phone go into the ledger, sealed so that only the registrar can open "
+			"them. Without this setting no identity ever leaves the vault.",
+		.help_zh = "市登记员的公钥（tallyctl keygen --registrar）。记录使人员进入人才库时"
+			   "，其姓名、"
+			   "证件和手机加密后写入账本，只有登记员能打开；不设此项则身份信息不出本机"
+			   "。" },
 };
 
 static bool takes(void *arg, const struct reg *reg)
@@ -208,7 +268,9 @@ static void drop_status(struct daemon *d, json_t *object)
 
 const struct daemon_part desk_parts[DESK_PARTS] = {
 	{ "secrets", secrets_start, secrets_stop },
+	{ "admission", admission_start, admission_stop },
 	{ "intake", intake_start, intake_stop },
+	{ "catch-up", catch_up_start, catch_up_stop },
 	{ "drop", drop_start, drop_stop },
 };
 

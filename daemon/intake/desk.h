@@ -8,6 +8,7 @@
 #define INTAKE_DESK_H
 
 #include "daemon/intake/drop.h"
+#include "daemon/intake/catch_up.h"
 #include "daemon/intake/intake.h"
 #include "daemon/run/run.h"
 
@@ -19,15 +20,18 @@ enum {
 	TABLE_VAULT,		    /* number → sealed identity */
 	TABLE_INTAKE,		    /* counters and check values */
 	TABLE_REFUSED,		    /* rows refused lately */
+	TABLE_SEALED,		    /* number in the vault → sealed to which registrar, where */
 	DESK_TABLES_END
 };
-#define DESK_TABLE_NAMES "view", "older", "person", "vault", "intake", "refused"
+#define DESK_TABLE_NAMES "view", "older", "person", "vault", "intake", "refused", "sealed"
 
 #define DESK_WATCHES 32
 
 struct desk {
-	struct secrets *secrets; /* NULL: a city without pid.key and vault.key */
+	struct secrets *secrets;     /* NULL: a city without pid.key and vault.key */
+	struct admission *admission; /* who is sealed to the registrar; NULL: nobody */
 	struct intake *intake;
+	struct catch_up *catch_up; /* NULL: no registrar is configured */
 	struct view view;
 	struct drop *drop; /* NULL: no drop folder */
 	struct watch *watches[DESK_WATCHES];
@@ -35,7 +39,7 @@ struct desk {
 };
 
 /* Settings of the desk, for a program's table of rows. */
-#define DESK_CONF_ROWS_N 1
+#define DESK_CONF_ROWS_N 2
 extern const struct conf_row desk_conf_rows[DESK_CONF_ROWS_N];
 
 static inline struct desk *desk_of(const struct daemon *d)
@@ -48,7 +52,7 @@ const char *desk_refuses(const struct daemon *d, const struct reg *reg, struct e
 
 /* For daemon_program.before_links. A city needs no keys: without pid.key and vault.key it takes in
  * what names nobody. */
-#define DESK_PARTS 3
+#define DESK_PARTS 5
 extern const struct daemon_part desk_parts[DESK_PARTS];
 
 /* For daemon_program.routes. */

@@ -47,7 +47,8 @@ int intake_open(struct intake **out, const struct intake_conf *conf)
 			.pids = in->pids,
 			.tables = { .person = conf->person,
 				.vault = conf->vault,
-				.state = conf->counts } },
+				.state = conf->counts },
+			.sealing = conf->sealing },
 		.view = { .view = conf->view, .older = conf->older },
 		.counts = conf->counts,
 		.refused = conf->refused };
@@ -67,6 +68,11 @@ void intake_close(struct intake *in)
 	pthread_cond_destroy(&in->left);
 	pthread_mutex_destroy(&in->lock);
 	free(in);
+}
+
+const struct vault *intake_vault(const struct intake *in)
+{
+	return &in->take.vault;
 }
 
 /* A place among the runs; false: gave up. */

@@ -19,6 +19,7 @@ struct intake_conf {
 	struct ledger *ledger;
 	const struct secrets *secrets;
 	int view, older, person, vault, counts, refused; /* tables of the ledger's store */
+	const struct sealing *sealing;			 /* NULL: identities are sealed to nobody */
 	const char *spool_dir;	 /* on the store's disk; refused rows lie there, nameless, while an
 				    import runs */
 	void (*grew)(void *arg); /* the ledger became longer; on the writer thread, before the run
@@ -29,6 +30,8 @@ struct intake_conf {
 /* All pointers in conf are borrowed until intake_close(), to which no run may be open. */
 MUST_CHECK int intake_open(struct intake **out, const struct intake_conf *conf);
 void intake_close(struct intake *in);
+/* Its vault, borrowed until intake_close(). */
+const struct vault *intake_vault(const struct intake *in);
 
 struct intake_request {
 	const struct reg *reg;

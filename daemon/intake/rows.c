@@ -162,6 +162,7 @@ static bool split_persons(struct intake_run *r, struct slot *s, struct record *r
 		vault_item_init(v, &r->in->take.vault, &id, (uint32_t)s->chunk.n_persons);
 		s->chunk.n_persons++;
 		record_set_person(rec, i, &id, v->pid, v->name_tag);
+		v->speaks = i == 0 && sealing_speaks(r->in->take.vault.sealing, rec, r->today);
 	}
 	return true;
 }

@@ -5,6 +5,7 @@
  *         └─ tag key = H(vault.key, "tally-vault-tag-1")
  *     pid.key ──── 32 bytes, the linking key: pid = H16(pid.key, doc_type, doc_number)
  *         └─ name tag key = H(pid.key, "tally-name-tag-1"): tag = H8(name tag key, pid, name)
+ *         └─ birth tag key = H(pid.key, "tally-birth-tag-1"): daemon/identity/seal.c
  *
  * H16 and H8 are keyed BLAKE2b (hash_keyed); H(key, purpose) is H16(key, purpose, "0") and
  * H16(key, purpose, "1") side by side. A store written under one linking key and continued under
@@ -28,6 +29,7 @@ struct secrets {
 	uint8_t vault_tag[SECRET_BYTES];
 	uint8_t pid[SECRET_BYTES];
 	uint8_t name_tag[SECRET_BYTES];
+	uint8_t birth_tag[SECRET_BYTES];
 };
 
 enum { VAULT_KEY, PID_KEY, KEYS };
@@ -134,6 +136,7 @@ int secrets_open(struct secrets **out, struct store *store, int table, const int
 	if (!err) {
 		derive(s->vault_tag, s->vault, TEXT("tally-vault-tag-1"));
 		derive(s->name_tag, s->pid, TEXT("tally-name-tag-1"));
+		derive(s->birth_tag, s->pid, TEXT("tally-birth-tag-1"));
 		hash_keyed(c.values[VAULT_KEY], 16, s->vault, TEXT("tally-check-1"),
 			TEXT("vault.key"));
 		hash_keyed(c.values[PID_KEY], 16, s->pid, TEXT("tally-check-1"), TEXT("pid.key"));
@@ -167,6 +170,11 @@ void secrets_name_tag(const struct secrets *s, const uint8_t pid[PID_BYTES], str
 {
 	hash_keyed(tag, NAME_TAG_BYTES, s->name_tag, (struct text){ (const char *)pid, PID_BYTES },
 		name);
+}
+
+const uint8_t *secrets_birth_key(const struct secrets *s)
+{
+	return s->birth_tag;
 }
 
 const uint8_t *secrets_tag_key(const struct secrets *s)

@@ -33,6 +33,9 @@ void secrets_pid(const struct secrets *s, struct text doc_type, struct text doc_
 /* By it the city sees that one number came with two names: keyed by the linking key too. */
 void secrets_name_tag(const struct secrets *s, const uint8_t pid[PID_BYTES], struct text name,
 	uint8_t tag[NAME_TAG_BYTES]);
+/* The key of the tags of (name, birth), 32 bytes; borrowed: made of the linking key, so that all
+ * districts make the same tags. */
+const uint8_t *secrets_birth_key(const struct secrets *s);
 /* The key of the vault's tags, 32 bytes; borrowed. */
 const uint8_t *secrets_tag_key(const struct secrets *s);
 /* The vault's encryption key, 32 bytes; borrowed. */

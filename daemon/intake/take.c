@@ -3,7 +3,8 @@
  *     1 find     for each different key, in the order of keys: what stands in the register view
  *     2 append   in the order of the file: same bytes as what stands → unchanged; else an entry
  *     3 put      in the order of keys: key → new position, and what it replaced → older
- *     4 persons  in the order of pids: vault_put
+ *     4 persons  in the order of pids: vault_put; whom a record lets into the talent database is
+ *                sealed to the registrar
  *     5 count    the outcomes, the faults, what was refused
  *
  * Persons are put for unchanged records too: a phone is not in their bodies. Two rows with one key
@@ -167,7 +168,7 @@ int chunk_take(struct store_txn *t, struct chunk *c)
 	find(t, c);
 	append(t, c);
 	put(t, c);
-	vault_put(t, &c->take->vault, c->persons, c->n_persons);
+	vault_put(t, &c->take->vault, c->persons, c->n_persons, c->author);
 	counts_add(t, c->take->counts, c->reg, &c->counts, &c->faults);
 	refusals_put(t, c->take->refused, &c->refusals, c->reg, c->author, clock_wall_ms());
 	return store_txn_err(t);

@@ -164,8 +164,8 @@ static void seal(struct store_txn *t, const struct vault *v, uint64_t number,
 	explicit_bzero(plain, n);
 }
 
-/* A person who stands already under `number`. */
-static void renew(struct store_txn *t, const struct vault *v, uint64_t number, struct vault_item *i,
+/* A person who stands already under `number`. True: what stands is another now. */
+static bool renew(struct store_txn *t, const struct vault *v, uint64_t number, struct vault_item *i,
 	struct nonces *nonces)
 {
 	uint8_t plain[PLAIN_MAX];
@@ -179,14 +179,14 @@ static void renew(struct store_txn *t, const struct vault *v, uint64_t number, s
 	if (err == ERR_NOTFOUND)
 		store_fail(t, ERR_DAMAGED);
 	if (err)
-		return;
+		return false;
 	if (stands.n >= FRONT_BYTES) {
 		bool no_phone = memcmp(i->phone_tag, no_tag, TAG_BYTES) == 0;
 
 		if (memcmp(stands.p, i->name_tag, NAME_TAG_BYTES) == 0 &&
 			(no_phone ||
 				memcmp(stands.p + NAME_TAG_BYTES, i->phone_tag, TAG_BYTES) == 0))
-			return;
+			return false;
 		if (no_phone && memcmp(stands.p + NAME_TAG_BYTES, no_tag, TAG_BYTES) != 0) {
 			if (unseal(v, i->pid, stands, plain, parts) == 0) {
 				i->phone = parts[3];
@@ -201,6 +201,65 @@ static void renew(struct store_txn *t, const struct vault *v, uint64_t number, s
 	}
 	seal(t, v, number, i, next_nonce(nonces, 1), false);
 	explicit_bzero(plain, sizeof plain);
+	return true;
+}
+
+/* The value under `number`, opened; texts in plain. */
+static int open_number(struct store_txn *t, const struct vault *v, uint64_t number,
+	const uint8_t pid[PID_BYTES], uint8_t plain[PLAIN_MAX], struct identity *out)
+{
+	struct text value, parts[PARTS];
+	uint8_t key[8];
+	int err;
+
+	put_u64(key, number);
+	err = store_get(t, v->tables.vault, (struct text){ (const char *)key, 8 }, &value);
+	if (!err)
+		err = unseal(v, pid, value, plain, parts);
+	if (!err)
+		*out = (struct identity){ .name = parts[0],
+			.doc_type = parts[1],
+			.doc_number = parts[2],
+			.phone = parts[3],
+			.present = true };
+	return err;
+}
+
+static bool seal_number(struct store_txn *t, const struct vault *v, uint64_t number,
+	const uint8_t pid[PID_BYTES], struct text author)
+{
+	uint8_t plain[PLAIN_MAX];
+	struct identity id;
+	int err = open_number(t, v, number, pid, plain, &id);
+
+	if (!err)
+		sealing_append(t, v->sealing,
+			&(struct sealing_person){
+				.number = number, .pid = pid, .identity = &id, .author = author });
+	else if (!store_txn_err(t))
+		log_error("vault", "value %llu does not open; its person is not sealed",
+			(unsigned long long)number);
+	explicit_bzero(plain, sizeof plain);
+	return !err;
+}
+
+/* After the person stands under `number`. */
+static void seal_person(struct store_txn *t, const struct vault *v, uint64_t number,
+	const struct vault_item *i, bool changed, struct text author)
+{
+	if (!v->sealing || store_txn_err(t) || !(i->speaks || changed))
+		return;
+	if (sealing_wanted(t, v->sealing, number, i->speaks, changed))
+		(void)seal_number(t, v, number, i->pid, author);
+}
+
+bool vault_seal(struct store_txn *t, const struct vault *v, const uint8_t pid[PID_BYTES],
+	struct text author)
+{
+	uint64_t number = pids_search(t, &v->tables, pid);
+
+	return number && v->sealing && sealing_wanted(t, v->sealing, number, true, false) &&
+	       seal_number(t, v, number, pid, author);
 }
 
 static uint64_t next_number(struct store_txn *t, const struct vault *v)
@@ -229,10 +288,13 @@ static struct vault_item merged(const struct vault_item *at, size_t n)
 		i.phone = at[k].phone;
 		memcpy(i.phone_tag, at[k].phone_tag, TAG_BYTES);
 	}
+	for (size_t k = 0; k < n; k++)
+		i.speaks = i.speaks || at[k].speaks;
 	return i;
 }
 
-void vault_put(struct store_txn *t, const struct vault *v, const struct vault_item *at, size_t n)
+void vault_put(struct store_txn *t, const struct vault *v, const struct vault_item *at, size_t n,
+	struct text author)
 {
 	struct nonces nonces = { .left = 0 };
 	uint64_t next = 0;
@@ -250,13 +312,16 @@ void vault_put(struct store_txn *t, const struct vault *v, const struct vault_it
 			;
 		i = merged(at + k, run);
 		if (number) {
-			renew(t, v, number, &i, &nonces);
+			bool changed = renew(t, v, number, &i, &nonces);
+
+			seal_person(t, v, number, &i, changed, author);
 			continue;
 		}
 		if (next == 0)
 			next = next_number(t, v);
 		seal(t, v, next, &i, next_nonce(&nonces, n - k), true);
-		pids_add(t, v->pids, i.pid, next++);
+		pids_add(t, v->pids, i.pid, next);
+		seal_person(t, v, next++, &i, false, author);
 	}
 	pids_end(t, v->pids);
 }
@@ -265,22 +330,18 @@ int vault_get(struct store_txn *t, const struct vault *v, const uint8_t pid[PID_
 	struct arena *a, struct identity *out)
 {
 	uint8_t plain[PLAIN_MAX];
-	struct text value, parts[PARTS];
 	uint64_t number = pids_search(t, &v->tables, pid);
-	uint8_t key[8];
+	struct identity id;
 	int err = number ? 0 : store_txn_err(t) ? store_txn_err(t) : ERR_NOTFOUND;
 
-	put_u64(key, number);
 	if (!err)
-		err = store_get(t, v->tables.vault, (struct text){ (const char *)key, 8 }, &value);
-	if (!err)
-		err = unseal(v, pid, value, plain, parts);
+		err = open_number(t, v, number, pid, plain, &id);
 	if (err)
 		return err;
-	*out = (struct identity){ .name = arena_copy(a, parts[0]),
-		.doc_type = arena_copy(a, parts[1]),
-		.doc_number = arena_copy(a, parts[2]),
-		.phone = arena_copy(a, parts[3]),
+	*out = (struct identity){ .name = arena_copy(a, id.name),
+		.doc_type = arena_copy(a, id.doc_type),
+		.doc_number = arena_copy(a, id.doc_number),
+		.phone = arena_copy(a, id.phone),
 		.present = true };
 	explicit_bzero(plain, sizeof plain);
 	return out->name.p && out->doc_type.p && out->doc_number.p && out->phone.p ? 0 : ERR_NOMEM;

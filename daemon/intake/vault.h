@@ -7,6 +7,7 @@
 #define COLLECTOR_VAULT_H
 
 #include "daemon/intake/pids.h"
+#include "daemon/intake/sealing.h"
 #include "daemon/intake/secrets.h"
 
 /* A person to be put; texts borrowed. */
@@ -15,6 +16,7 @@ struct vault_item {
 	uint8_t name_tag[NAME_TAG_BYTES];
 	uint8_t phone_tag[TAG_BYTES]; /* zeros: no phone given */
 	uint32_t order;		      /* of two with one pid the greater is newer */
+	bool speaks;		      /* its record lets the person into the talent database */
 	struct text name, doc_type, doc_number, phone;
 };
 
@@ -22,6 +24,7 @@ struct vault {
 	const struct secrets *secrets; /* borrowed */
 	struct pids *pids;	       /* borrowed; only vault_put() needs it */
 	struct pids_tables tables;
+	const struct sealing *sealing; /* NULL: no registrar is configured */
 };
 
 /* Fills pid and tags from a present identity; texts are taken over by reference. */
@@ -30,8 +33,15 @@ void vault_item_init(
 /* Sorts by pid and order, as vault_put() asks. */
 void vault_items_sort(struct vault_item *at, size_t n);
 /* Writes what is new or newer of sorted items, inside a job; may run twice. Errors are sticky in t.
- */
-void vault_put(struct store_txn *t, const struct vault *v, const struct vault_item *at, size_t n);
+ * Who speaks for the talent database, or was sealed before and has changed, is sealed to the
+ * registrar in the same transaction; `author` goes into that entry. */
+void vault_put(struct store_txn *t, const struct vault *v, const struct vault_item *at, size_t n,
+	struct text author);
+/* Seals the identity behind a pid to the registrar, inside a job, unless its newest one is sealed
+ * already. A person who is not there, or whose value does not open, is passed over (logged).
+ * Returns true when an entry was made. */
+bool vault_seal(struct store_txn *t, const struct vault *v, const uint8_t pid[PID_BYTES],
+	struct text author);
 /* The identity behind a pid, in `a`. ERR_NOTFOUND; ERR_DAMAGED: the sealed bytes do not open;
  * ERR_NOMEM. */
 MUST_CHECK int vault_get(struct store_txn *t, const struct vault *v, const uint8_t pid[PID_BYTES],

@@ -110,8 +110,8 @@ size_t view_history(struct store_txn *t, const struct view *v, struct text key, 
 	return n;
 }
 
-void view_walk(struct store_txn *t, const struct view *v, struct text reg, struct text after,
-	bool (*fn)(void *arg, struct view_row row), void *arg)
+void view_walk_keys(struct store_txn *t, const struct view *v, struct text reg, struct text after,
+	bool (*fn)(void *arg, struct text key, struct view_row row), void *arg)
 {
 	struct store_cursor *c = store_cursor_open(t, v->view);
 	uint8_t first[VIEW_KEY_MAX + 1];
@@ -129,7 +129,28 @@ void view_walk(struct store_txn *t, const struct view *v, struct text reg, struc
 	for (bool more = store_seek(c, from, &key, &value); more;
 		more = store_next(c, &key, &value))
 		if (key.n <= reg.n || memcmp(key.p, first, reg.n + 1) != 0 ||
-			!fn(arg, unpack(t, value)))
+			!fn(arg, key, unpack(t, value)))
 			break;
 	store_cursor_close(c);
+}
+
+struct without_keys {
+	bool (*fn)(void *arg, struct view_row row);
+	void *arg;
+};
+
+static bool row_only(void *arg, struct text key, struct view_row row)
+{
+	const struct without_keys *w = arg;
+
+	(void)key;
+	return w->fn(w->arg, row);
+}
+
+void view_walk(struct store_txn *t, const struct view *v, struct text reg, struct text after,
+	bool (*fn)(void *arg, struct view_row row), void *arg)
+{
+	struct without_keys w = { fn, arg };
+
+	view_walk_keys(t, v, reg, after, row_only, &w);
 }

@@ -42,5 +42,9 @@ size_t view_history(struct store_txn *t, const struct view *v, struct text view_
  * view key ({NULL,0}: the first). fn returns false to stop. */
 void view_walk(struct store_txn *t, const struct view *v, struct text reg, struct text after,
 	bool (*fn)(void *arg, struct view_row row), void *arg);
+/* The same with the view keys, borrowed for the call: for who goes on later from where it stopped.
+ */
+void view_walk_keys(struct store_txn *t, const struct view *v, struct text reg, struct text after,
+	bool (*fn)(void *arg, struct text key, struct view_row row), void *arg);
 
 #endif

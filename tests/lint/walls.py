@@ -19,11 +19,12 @@ BELOW = {
     "daemon/ledger": ["proto", "daemon/base", "daemon/store"],
     "daemon/link": ["proto", "daemon/base", "daemon/loop", "daemon/store", "daemon/ledger"],
     "daemon/api": ["proto", "daemon/base"],
-    "daemon/ctl": ["proto", "daemon/base", "daemon/conf", "daemon/ledger", "daemon/link"],
+    "daemon/ctl": ["proto", "daemon/base", "daemon/conf", "daemon/ledger", "daemon/link", "daemon/identity"],
     "daemon/run": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                    "daemon/api"],
+    "daemon/identity": ["proto", "daemon/base", "daemon/ledger"],
     "daemon/intake": ["proto", "daemon/base", "daemon/reader", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
-                      "daemon/api", "daemon/run"],
+                      "daemon/api", "daemon/run", "daemon/survey", "daemon/talent", "daemon/identity"],
     "daemon/survey": ["proto", "daemon/base", "daemon/ledger"],
     "daemon/talent": ["proto", "daemon/base", "daemon/ledger", "daemon/survey"],
     "daemon/fold": ["proto", "daemon/base", "daemon/store", "daemon/ledger", "daemon/survey", "daemon/talent"],
@@ -48,7 +49,7 @@ FOREIGN = {
     "expat.h": ["daemon/reader"],
     "xlsxwriter.h": ["daemon/intake/template.c", "daemon/figures"],
     "iconv.h": ["daemon/reader"],
-    "sodium.h": ["daemon/ledger", "daemon/link/keys.c", "daemon/ctl/keygen.c", "daemon/intake/vault.c", "daemon/intake/secrets.c"],
+    "sodium.h": ["daemon/ledger", "daemon/link/keys.c", "daemon/ctl/keygen.c", "daemon/identity", "daemon/intake/vault.c", "daemon/intake/secrets.c"],
     "uv.h": ["daemon/loop", "daemon/link"],
 }
 

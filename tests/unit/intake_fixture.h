@@ -14,9 +14,9 @@
 #include "daemon/intake/load.h"
 #include "daemon/conf/keys.h"
 
-enum { T_VIEW = LEDGER_TABLES, T_OLDER, T_PERSON, T_VAULT, T_INTAKE, T_REFUSED };
+enum { T_VIEW = LEDGER_TABLES, T_OLDER, T_PERSON, T_VAULT, T_INTAKE, T_REFUSED, T_SEALED };
 static const char *const fixture_tables[] = { "view", "older", "person", "vault", "intake",
-	"refused" };
+	"refused", "sealed" };
 
 #define HEAD \
 	"enrolment_no,class_no,name,doc_type,doc_number,phone,type,channel,institution,status_" \
@@ -30,6 +30,7 @@ struct fixture {
 	struct ledger *ledger;
 	struct secrets *secrets;
 	struct intake *intake;
+	const struct sealing *sealing; /* set before fixture_open(): identities are sealed */
 	unsigned long grew;
 };
 
@@ -49,7 +50,7 @@ static inline void fixture_open_ledger(struct fixture *f)
 {
 	static const uint8_t seed[SIGN_SEED_BYTES] = { 7 };
 	struct store_conf conf = { .tables = fixture_tables,
-		.n_tables = 6,
+		.n_tables = sizeof fixture_tables / sizeof *fixture_tables,
 		.limit_bytes = f->limit ? f->limit : 256 << 20,
 		.create = true };
 	struct errmsg m = { "" };
@@ -74,6 +75,7 @@ static inline void fixture_open(struct fixture *f)
 							 .vault = T_VAULT,
 							 .counts = T_INTAKE,
 							 .refused = T_REFUSED,
+							 .sealing = f->sealing,
 							 .spool_dir = f->dir,
 							 .grew = fixture_grew,
 							 .arg = &f->grew }),
