@@ -92,6 +92,42 @@ int frozen_text(const struct frozen_ask *a, struct store_txn *views, struct buf 
 	return err;
 }
 
+bool frozen_line_next(struct text *rest, struct frozen_line *out)
+{
+	const char *end = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
+	struct text fields[FORM_DIMS_MAX + 6];
+	size_t n = 0;
+
+	if (!end)
+		return false;
+	*out = (struct frozen_line){ .whole = { rest->p, (size_t)(end - rest->p) } };
+	for (const char *p = rest->p;; p++) {
+		const char *comma = memchr(p, ',', (size_t)(end - p));
+
+		if (n == FORM_DIMS_MAX + 6)
+			return false;
+		fields[n++] = (struct text){ p, (size_t)((comma ? comma : end) - p) };
+		if (!comma)
+			break;
+		p = comma;
+	}
+	if (n < 6 || fields[0].n != 1 || fields[1].n == 0 || fields[1].n > 9)
+		return false;
+	out->cumulative = fields[0].p[0] == '1';
+	for (size_t i = 0; i < fields[1].n; i++)
+		out->area = out->area * 10 + (uint32_t)(fields[1].p[i] - '0');
+	out->n_dims = n - 6;
+	memcpy(out->dims, fields + 2, out->n_dims * sizeof(*out->dims));
+	out->measure = fields[n - 4];
+	out->value = fields[n - 3];
+	out->obs = fields[n - 2];
+	out->conf = fields[n - 1];
+	out->cell = (struct text){ fields[1].p,
+		(size_t)(out->measure.p + out->measure.n - fields[1].p) };
+	*rest = (struct text){ end + 1, rest->n - out->whole.n - 1 };
+	return true;
+}
+
 /* ---- packing ---- */
 
 struct packing {

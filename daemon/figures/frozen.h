@@ -34,6 +34,20 @@ struct frozen_ask {
  * on the loop; takes as long as `form show`. */
 MUST_CHECK int frozen_text(const struct frozen_ask *ask, struct store_txn *views, struct buf *out);
 
+/* One line, taken apart; everything points into the text. */
+struct frozen_line {
+	struct text whole; /* without the line feed */
+	struct text cell;  /* from the area to the measure: what tells one cell from another */
+	bool cumulative;
+	uint32_t area;
+	struct text dims[FORM_DIMS_MAX];
+	size_t n_dims;
+	struct text measure, value, obs, conf;
+};
+/* Takes the next line off the front; false: there is none, or it is not one (then *rest is left as
+ * it was, and not empty). */
+bool frozen_line_next(struct text *rest, struct frozen_line *out);
+
 /* ---- in entries ---- */
 
 /* Which kind of entry holds the parts (proto/survey.proto). */

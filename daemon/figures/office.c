@@ -261,11 +261,12 @@ const struct api_route office_routes[OFFICE_ROUTES] = {
 	{ .method = "GET",
 		.path = "/v1/forms/{form}",
 		.command = "form show FORM",
-		.query = "period! area cumulative? zeros? lang",
+		.query = "period! area cumulative? zeros? version lang",
 		.right = RIGHT_VIEWER,
 		.help_en = "A form's figures, as the registers say at this moment; in a district "
-			   "those of its own ledger.",
-		.help_zh = "一张报表此刻的数字（由登记册汇总；在区里只含本区账本）。",
+			   "those of its own ledger. --version N: as they were closed.",
+		.help_zh = "一张报表此刻的数字（由登记册汇总；在区里只含本区账本）。--version N："
+			   "关账后的某一版。",
 		.handle = route_form_show },
 	{ .method = "GET",
 		.path = "/v1/forms/{form}/checks/{period}",

@@ -8,12 +8,13 @@
 
 #include "daemon/figures/figures.h"
 #include "daemon/figures/route_ask.h"
+#include "daemon/figures/route_form.h"
 
-/* No period is closed yet: figures of open ones may still move (P). */
+/* What the ledgers say now: it may still move (P). */
 #define VERSION "live"
-#define COLUMNS_MAX (FORM_DIMS_MAX + FORM_MEASURES_MAX + 8)
+#define COLUMNS_MAX FORM_COLUMNS_MAX
 
-static bool wants_table(const struct api_call *call)
+bool form_wants_table(const struct api_call *call)
 {
 	const char *accept = api_header(call, "Accept");
 
@@ -22,7 +23,7 @@ static bool wants_table(const struct api_call *call)
 
 /* ---- a line a cell ---- */
 
-static size_t long_columns(const struct form *f, struct api_column *out)
+size_t form_long_columns(const struct form *f, struct api_column *out)
 {
 	size_t n = 0;
 
@@ -89,7 +90,7 @@ static void csv_answer(
 	struct api_call *call, const struct question *q, const struct figures *all, size_t n)
 {
 	struct api_column columns[COLUMNS_MAX];
-	size_t n_columns = long_columns(q->form, columns);
+	size_t n_columns = form_long_columns(q->form, columns);
 	struct buf out = { 0 };
 
 	for (size_t i = 0; i < n_columns; i++)
@@ -108,7 +109,7 @@ static void csv_answer(
 
 /* ---- for people ---- */
 
-static size_t wide_columns(const struct form *f, struct api_column *out)
+size_t form_wide_columns(const struct form *f, struct api_column *out)
 {
 	size_t n = 0;
 
@@ -122,7 +123,7 @@ static size_t wide_columns(const struct form *f, struct api_column *out)
 	return n;
 }
 
-static const char *row_words(const struct form_dim *d, uint16_t row, bool zh)
+const char *form_row_words(const struct form_dim *d, uint16_t row, bool zh)
 {
 	if (row == ROW_TOTAL)
 		return zh ? "合计" : "total";
@@ -136,7 +137,7 @@ static void wide_rows(struct api_table *table, const struct question *q, const s
 
 		figures_row(q->form, row, rows);
 		for (size_t d = 0; d < q->form->n_dims; d++)
-			api_cell_str(table, row_words(&q->form->dims[d], rows[d], q->zh));
+			api_cell_str(table, form_row_words(&q->form->dims[d], rows[d], q->zh));
 		for (size_t i = 0; i < q->form->n_measures; i++) {
 			char value[FIGURES_TEXT_MAX];
 
@@ -207,8 +208,9 @@ static bool area_asked(const struct question *q, uint32_t area, bool wide)
 static int show(struct api_call *call, struct question *q, struct store_txn *t)
 {
 	struct api_column columns[COLUMNS_MAX];
-	bool wide = wants_table(call);
-	size_t n_columns = wide ? wide_columns(q->form, columns) : long_columns(q->form, columns),
+	bool wide = form_wants_table(call);
+	size_t n_columns = wide ? form_wide_columns(q->form, columns)
+				: form_long_columns(q->form, columns),
 	       n = 0;
 	struct figures *all = calloc(AREAS_MAX, sizeof(*all));
 	struct api_table *table;
@@ -234,7 +236,12 @@ static int show(struct api_call *call, struct question *q, struct store_txn *t)
 
 void route_form_show(struct api_call *call)
 {
-	route_ask(call, show);
+	const char *version = api_arg(call, "version");
+
+	if (version && strcmp(version, VERSION) != 0)
+		route_version_show(call);
+	else
+		route_ask(call, show);
 }
 
 /* ---- form list ---- */
