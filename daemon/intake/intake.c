@@ -18,6 +18,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/intake/note.h"
 
 #define ROW_ARENA_BYTES (512 * 1024)
 #define SCRATCH_BYTES (64 * 1024)
@@ -169,6 +170,27 @@ static void empty_file(struct intake_run *r)
 	r->bad_file = true;
 }
 
+/* What was refused goes on record; of a dry run, and of one that broke off, nothing does. */
+static void refused_note(struct intake_run *r)
+{
+	struct note n = { .ledger = r->in->conf.ledger,
+		.reg = text_of(r->reg->name),
+		.author = text_of(r->author),
+		.counts = r->pipeline.counts,
+		.faults = &r->refused_for };
+	int err;
+
+	if (r->refused == 0 || r->pipeline.conf.dry_run || pipeline_failed(&r->pipeline))
+		return;
+	err = note_write(&n);
+	if (err)
+		pipeline_fail(&r->pipeline, err,
+			"how many rows were refused cannot be written down; all good rows are "
+			"taken in");
+	else if (r->in->conf.grew)
+		r->in->conf.grew(r->in->conf.arg);
+}
+
 void intake_finish(struct intake_run *r, struct intake_result *out)
 {
 	const struct counts *c = &r->pipeline.counts;
@@ -180,6 +202,7 @@ void intake_finish(struct intake_run *r, struct intake_result *out)
 		run_post(r);
 	pipeline_wait(&r->pipeline);
 	r->pipeline.counts.refused = r->refused;
+	refused_note(r);
 	(void)snprintf(tail, sizeof tail,
 		"\"accepted\":%llu,\"changed\":%llu,\"retracted\":%llu,\"unchanged\":%llu,"
 		"\"refused\":%llu",

@@ -63,6 +63,7 @@ static void refuse_in_report(struct intake_run *r, uint64_t line, const struct f
 void run_refuse(struct intake_run *r, const struct reader_row *row, const struct faults *f)
 {
 	fault_counts_add(&r->faults, f);
+	fault_counts_add(&r->refused_for, f);
 	r->refused++;
 	r->refused_new++;
 	refusals_add(&r->refusals, row->line, f);

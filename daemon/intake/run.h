@@ -29,9 +29,10 @@ struct intake_run {
 	struct pipeline pipeline;
 	uint64_t header_line;
 	uint64_t rows, refused;
-	uint64_t refused_new;	    /* not yet in a chunk */
-	struct fault_counts faults; /* not yet in a chunk */
-	struct refusals refusals;   /* not yet in a chunk */
+	uint64_t refused_new;		 /* not yet in a chunk */
+	struct fault_counts faults;	 /* not yet in a chunk */
+	struct refusals refusals;	 /* not yet in a chunk */
+	struct fault_counts refused_for; /* of all rows that were refused */
 	bool headed, bad_file;
 	struct errmsg words; /* of a bad file */
 };
