@@ -281,7 +281,8 @@ void template_show(struct api_call *call)
 	const struct reg *reg = records_register(call);
 	const char *format = api_arg(call, "format"), *accept = api_header(call, "Accept");
 	const char *lang = api_arg(call, "lang");
-	/* What clerks fill in is Chinese unless asked for otherwise: never by a terminal's locale. */
+	/* What clerks fill in is Chinese unless asked for otherwise: never by a terminal's locale.
+	 */
 	bool english = lang && strcmp(lang, "en") == 0;
 
 	if (!reg)
