@@ -1,12 +1,13 @@
 /*            the reading thread                  the store's writer
  *     ┌──────────────────────────┐   post    ┌──────────────────────┐
  *     │ slot 0  filling          │ ────────▶ │ chunk_take, commit   │
- *     │ slot 1  free, or posted  │ ◀──────── │ done: count, wake    │
+ *     │ slot 1  free, or posted  │ ◀──────── │ done: the semaphore  │
  *     └──────────────────────────┘           └──────────────────────┘
  *
- * The second slot is made only when the first is under way: a single record costs one. Counts move
- * in `done`, which runs after the commit and at no other time. A commit that fails makes the error
- * sticky: nothing is posted after it. */
+ * The second slot is made only when the first is under way: a single record costs one. A slot comes
+ * back by its semaphore, which `done` posts: after the commit and at no other time; then its counts
+ * move. No lock is shared: whoever is woken finds nothing held, and a wake-up costs one switch. A
+ * commit that fails makes the error sticky: nothing is posted after it. */
 #include "daemon/intake/pipeline.h"
 
 #include <stdlib.h>
@@ -18,39 +19,25 @@
 void pipeline_init(struct pipeline *p, const struct pipeline_conf *conf)
 {
 	*p = (struct pipeline){ .conf = *conf };
-	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->done, NULL);
 }
 
 void pipeline_deinit(struct pipeline *p)
 {
 	for (int i = 0; i < 2; i++) {
-		if (p->slots[i])
-			arena_deinit(&p->slots[i]->arena);
+		if (!p->slots[i])
+			continue;
+		arena_deinit(&p->slots[i]->arena);
+		sem_destroy(&p->slots[i]->over);
 		free(p->slots[i]);
 	}
-	pthread_cond_destroy(&p->done);
-	pthread_mutex_destroy(&p->lock);
 }
 
 void pipeline_fail(struct pipeline *p, int err, const char *what)
 {
-	pthread_mutex_lock(&p->lock);
-	if (!p->err) {
-		p->err = err;
-		errmsg_set(&p->words, "%s: %s", what, err_words(err));
-	}
-	pthread_mutex_unlock(&p->lock);
-}
-
-bool pipeline_failed(struct pipeline *p)
-{
-	bool yes;
-
-	pthread_mutex_lock(&p->lock);
-	yes = p->err != 0;
-	pthread_mutex_unlock(&p->lock);
-	return yes;
+	if (p->err)
+		return;
+	p->err = err;
+	errmsg_set(&p->words, "%s: %s", what, err_words(err));
 }
 
 static void add(struct counts *to, const struct counts *c)
@@ -71,26 +58,39 @@ static int slot_take(struct store_txn *t, struct store_job *job)
 	return chunk_take(t, &slot_of(job)->chunk);
 }
 
-/* On the writer thread, after the commit or instead of it. The pipeline may be gone once the lock
- * is given back. */
+/* On the writer thread, after the commit or instead of it. The slot may be gone once its semaphore
+ * is posted. */
 static void slot_done(struct store_job *job, int err)
 {
 	struct slot *s = slot_of(job);
-	struct pipeline *p = s->pipeline;
+	const struct pipeline_conf *conf = &s->pipeline->conf;
 	const struct counts *c = &s->chunk.counts;
 
-	if (err == ERR_FULL)
-		pipeline_fail(p, err, "the import stopped; make room and import the file again");
-	else if (err)
-		pipeline_fail(p, err, "the import stopped; import the file again");
-	else if (p->conf.grew && c->accepted + c->changed + c->retracted)
-		p->conf.grew(p->conf.arg);
-	pthread_mutex_lock(&p->lock);
-	if (!err)
-		add(&p->counts, c);
+	if (!err && conf->grew && c->accepted + c->changed + c->retracted)
+		conf->grew(conf->arg);
+	s->err = err;
+	sem_post(&s->over);
+}
+
+/* The slot is ours again. */
+static void slot_back(struct pipeline *p, struct slot *s)
+{
 	s->posted = false;
-	pthread_cond_signal(&p->done);
-	pthread_mutex_unlock(&p->lock);
+	if (s->err == ERR_FULL)
+		pipeline_fail(p, s->err, "the import stopped; make room and import the file again");
+	else if (s->err)
+		pipeline_fail(p, s->err, "the import stopped; import the file again");
+	else
+		add(&p->counts, &s->chunk.counts);
+}
+
+static void slot_wait(struct pipeline *p, struct slot *s)
+{
+	if (!s || !s->posted)
+		return;
+	while (sem_wait(&s->over) != 0)
+		; /* a signal */
+	slot_back(p, s);
 }
 
 static struct store *store_of(const struct pipeline *p)
@@ -144,6 +144,7 @@ static struct slot *slot_open(struct pipeline *p)
 	}
 	s->pipeline = p;
 	s->posted = false;
+	sem_init(&s->over, 0, 0);
 	arena_init(&s->arena, CHUNK_BYTES);
 	return s;
 }
@@ -163,12 +164,17 @@ static void slot_reset(struct slot *s)
 	s->chunk.faults = (struct fault_counts){ .any = false };
 }
 
-/* Under the lock. */
-static struct slot *idle_slot(const struct pipeline *p)
+/* A slot that is not under way; NULL: none. */
+static struct slot *idle_slot(struct pipeline *p)
 {
-	for (int i = 0; i < 2; i++)
-		if (p->slots[i] && !p->slots[i]->posted)
-			return p->slots[i];
+	for (int i = 0; i < 2; i++) {
+		struct slot *s = p->slots[i];
+
+		if (s && s->posted && sem_trywait(&s->over) == 0)
+			slot_back(p, s);
+		if (s && !s->posted)
+			return s;
+	}
 	return NULL;
 }
 
@@ -180,21 +186,17 @@ struct slot *pipeline_slot(struct pipeline *p)
 		return NULL;
 	if (p->filling)
 		return p->filling;
-	pthread_mutex_lock(&p->lock);
 	s = idle_slot(p);
-	pthread_mutex_unlock(&p->lock);
 	for (int i = 0; i < 2 && !s; i++)
 		if (!p->slots[i]) {
 			s = p->slots[i] = slot_open(p);
 			if (!s)
 				return NULL;
 		}
-	pthread_mutex_lock(&p->lock);
-	while (!s) {
-		pthread_cond_wait(&p->done, &p->lock);
-		s = idle_slot(p);
+	if (!s) {
+		s = p->slots[p->older];
+		slot_wait(p, s);
 	}
-	pthread_mutex_unlock(&p->lock);
 	if (pipeline_failed(p))
 		return NULL;
 	slot_reset(s);
@@ -215,16 +217,13 @@ void pipeline_post(struct pipeline *p)
 	s->job = (struct store_job){
 		.fn = slot_take, .done = slot_done, .weight = s->chunk.n_items
 	};
-	pthread_mutex_lock(&p->lock);
 	s->posted = true;
-	pthread_mutex_unlock(&p->lock);
+	p->older = s == p->slots[0];
 	store_post(store_of(p), &s->job);
 }
 
 void pipeline_wait(struct pipeline *p)
 {
-	pthread_mutex_lock(&p->lock);
-	while ((p->slots[0] && p->slots[0]->posted) || (p->slots[1] && p->slots[1]->posted))
-		pthread_cond_wait(&p->done, &p->lock);
-	pthread_mutex_unlock(&p->lock);
+	for (int i = 0; i < 2; i++)
+		slot_wait(p, p->slots[i]);
 }

@@ -3,7 +3,7 @@
 #ifndef COLLECTOR_PIPELINE_H
 #define COLLECTOR_PIPELINE_H
 
-#include <pthread.h>
+#include <semaphore.h>
 
 #include "daemon/intake/report.h"
 
@@ -15,7 +15,9 @@ struct slot {
 	struct pipeline *pipeline;
 	struct arena arena;
 	struct chunk chunk;
-	bool posted; /* lent to the writer; under the pipeline's lock */
+	bool posted; /* lent to the writer until `over` */
+	int err;     /* of the commit; the writer's, then read after `over` */
+	sem_t over;
 };
 
 /* What a pipeline works for; borrowed. */
@@ -30,18 +32,19 @@ struct pipeline_conf {
 	void *arg;
 };
 
+/* The feeding thread's own. */
 struct pipeline {
 	struct pipeline_conf conf;
 	struct slot *slots[2];
 	struct slot *filling; /* NULL: none has been asked for */
-	pthread_mutex_t lock; /* of what follows, and of slot.posted */
-	pthread_cond_t done;
+	int older;	      /* when both are under way: the one that was posted first */
 	struct counts counts; /* of what is committed */
 	int err;	      /* the first failure, sticky; words say what it means */
 	struct errmsg words;
 };
 
-/* One thread feeds a pipeline. It must not move between init and deinit. */
+/* One thread feeds a pipeline, and calls all that stands here. It must not move between init and
+ * deinit. */
 void pipeline_init(struct pipeline *p, const struct pipeline_conf *conf);
 /* After pipeline_wait(). */
 void pipeline_deinit(struct pipeline *p);
@@ -51,8 +54,10 @@ struct slot *pipeline_slot(struct pipeline *p);
 void pipeline_post(struct pipeline *p);
 /* Until nothing is under way; p->counts and p->err are final then. */
 void pipeline_wait(struct pipeline *p);
-/* Any thread. */
 void pipeline_fail(struct pipeline *p, int err, const char *what);
-bool pipeline_failed(struct pipeline *p);
+static inline bool pipeline_failed(const struct pipeline *p)
+{
+	return p->err != 0;
+}
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef INTAKE_RUN_H
 #define INTAKE_RUN_H
 
+#include <pthread.h>
+
 #include "daemon/intake/intake.h"
 #include "daemon/intake/pipeline.h"
 

@@ -59,8 +59,6 @@ struct reads {
 	size_t pooled;
 };
 
-struct waiter;
-
 struct store {
 	struct place place;
 	bool derived; /* commits are not synced */
@@ -88,7 +86,6 @@ struct store {
 	uint64_t crowd_us; /* when that was */
 	bool sick;	   /* the disk failed for another reason than being full */
 	uint64_t commits, jobs, progress_ms;
-	struct waiter *waiters; /* idle ones */
 	pthread_t writer;
 
 	/* the writer's own; those that stats reads are atomic */

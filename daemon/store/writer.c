@@ -21,7 +21,7 @@
  * A group ends early when its transaction holds group_pages pages: they lie in anonymous memory,
  * and LMDB keeps that memory for the next transaction. */
 #include <assert.h>
-#include <errno.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -34,9 +34,9 @@
 #define REDO_MOST 4
 #define CHECK_READERS_MS 60000
 #define AGAIN (-1)
-#define GATHER_LEAST 3 /* posters that make a crowd */
-#define GATHER_US 100  /* most that a group waits for its crowd */
-#define CROWD_LASTS_US 1000
+#define GATHER_LEAST 3	    /* posters that make a crowd */
+#define GATHER_US 200	    /* a moment: a group leaves when one passes and nobody came */
+#define CROWD_LASTS_US 1000 /* after this a group waits no more */
 
 enum { JOB_WAITS, JOB_OUT }; /* job->state; OUT: its err is final, it is not run again */
 
@@ -95,26 +95,32 @@ static void sleep_a_while(struct store *s)
 }
 
 /* Under the lock. Posters that wait for their answer (single records, each from a client of its
- * own) come back together when a group was told; half of them would find the next group gone and
- * make a second one, forever. So a group waits a moment for as many as were about before: fewer
- * commits, more in each. A lone poster makes no crowd and never waits. */
+ * own) come back one after another when a group was told; those who are not yet back when the next
+ * group leaves would make a second one, forever. So the next group waits for as many as were about
+ * before, while each moment brings one: fewer commits, more in each. A lone poster makes no crowd
+ * and never waits. */
 static void gather(struct store *s)
 {
-	uint64_t until = s->crowd_us + CROWD_LASTS_US, now = clock_mono_us();
-	struct timespec at;
+	uint64_t until = s->crowd_us + CROWD_LASTS_US;
+	size_t came = SIZE_MAX;
 
-	if (s->crowd < GATHER_LEAST || s->waiting >= s->crowd || now > until)
+	if (s->crowd < GATHER_LEAST)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_nsec += GATHER_US * 1000;
-	if (at.tv_nsec >= 1000000000) {
-		at.tv_nsec -= 1000000000;
-		at.tv_sec++;
-	}
 	s->gathering = true;
-	while (s->waiting < s->crowd && !s->closing)
-		if (pthread_cond_timedwait(&s->wake, &s->lock, &at) != 0)
-			break;
+	while (s->waiting < s->crowd && s->waiting != came && clock_mono_us() < until) {
+		struct timespec at;
+		int rc = 0;
+
+		came = s->waiting;
+		clock_gettime(CLOCK_MONOTONIC, &at);
+		at.tv_nsec += GATHER_US * 1000;
+		if (at.tv_nsec >= 1000000000) {
+			at.tv_nsec -= 1000000000;
+			at.tv_sec++;
+		}
+		while (rc == 0 && s->waiting < s->crowd && !s->closing)
+			rc = pthread_cond_timedwait(&s->wake, &s->lock, &at);
+	}
 	s->gathering = false;
 }
 
@@ -126,6 +132,7 @@ static bool take_group(struct store *s, struct group *g)
 
 	*g = (struct group){ 0 };
 	pthread_mutex_lock(&s->lock);
+	gather(s);
 	while (!s->head && !s->closing) {
 		sleep_a_while(s);
 		if (!s->head && !s->closing) {
@@ -133,8 +140,8 @@ static bool take_group(struct store *s, struct group *g)
 			chores(s);
 			pthread_mutex_lock(&s->lock);
 		}
+		gather(s);
 	}
-	gather(s);
 	g->jobs = s->head;
 	for (job = s->head; job; job = job->next) {
 		g->n++;
@@ -398,44 +405,21 @@ void store_post(struct store *s, struct store_job *job)
 	}
 	wake = s->sleeping || (s->gathering && s->waiting >= s->crowd);
 	s->sleeping = false; /* one signal is enough */
+	pthread_mutex_unlock(&s->lock);
 	if (wake)
 		pthread_cond_signal(&s->wake);
-	pthread_mutex_unlock(&s->lock);
 	if (ended)
 		job->done(job, ERR_CLOSED);
 }
 
-/* Whoever waits in store_write(). Kept by the store: the writer may still be leaving the lock when
- * the caller goes on. */
+/* Whoever waits in store_write(). It is gone once its semaphore is posted. */
 struct waiter {
 	struct store_job job;
 	int (*fn)(struct store_txn *t, void *arg);
 	void *arg;
-	pthread_mutex_t lock;
-	pthread_cond_t cond;
-	bool over;
 	int err;
-	struct waiter *next;
+	sem_t over;
 };
-
-static struct waiter *waiter_take(struct store *s)
-{
-	struct waiter *w;
-
-	pthread_mutex_lock(&s->lock);
-	w = s->waiters;
-	if (w)
-		s->waiters = w->next;
-	pthread_mutex_unlock(&s->lock);
-	if (w)
-		return w;
-	w = calloc(1, sizeof *w);
-	if (!w)
-		return NULL;
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->cond, NULL);
-	return w;
-}
 
 static int waiter_fn(struct store_txn *t, struct store_job *job)
 {
@@ -448,52 +432,31 @@ static void waiter_done(struct store_job *job, int err)
 {
 	struct waiter *w = (struct waiter *)job;
 
-	pthread_mutex_lock(&w->lock);
 	w->err = err;
-	w->over = true;
-	pthread_mutex_unlock(&w->lock);
-	pthread_cond_signal(&w->cond); /* at worst a later wait of this waiter looks once in vain */
+	sem_post(&w->over);
 }
 
 int store_write(
 	struct store *s, int (*fn)(struct store_txn *t, void *arg), void *arg, unsigned flags)
 {
-	struct waiter *w = waiter_take(s);
-	int err;
+	struct waiter w = { .job = { .fn = waiter_fn, .done = waiter_done, .flags = flags },
+		.fn = fn,
+		.arg = arg };
 
-	if (!w)
-		return ERR_NOMEM;
 	assert(!pthread_equal(pthread_self(), s->writer));
-	w->job = (struct store_job){ .fn = waiter_fn, .done = waiter_done, .flags = flags };
-	w->fn = fn;
-	w->arg = arg;
-	w->over = false;
-	store_post(s, &w->job);
-	pthread_mutex_lock(&w->lock);
-	while (!w->over)
-		pthread_cond_wait(&w->cond, &w->lock);
-	err = w->err;
-	pthread_mutex_unlock(&w->lock);
-	pthread_mutex_lock(&s->lock);
-	w->next = s->waiters;
-	s->waiters = w;
-	pthread_mutex_unlock(&s->lock);
-	return err;
+	sem_init(&w.over, 0, 0);
+	store_post(s, &w.job);
+	while (sem_wait(&w.over) != 0)
+		; /* a signal */
+	sem_destroy(&w.over);
+	return w.err;
 }
 
 void writer_stop(struct store *s)
 {
-	struct waiter *w;
-
 	pthread_mutex_lock(&s->lock);
 	s->closing = true;
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->writer, NULL);
-	while ((w = s->waiters)) {
-		s->waiters = w->next;
-		pthread_mutex_destroy(&w->lock);
-		pthread_cond_destroy(&w->cond);
-		free(w);
-	}
 }
