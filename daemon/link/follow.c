@@ -3,9 +3,10 @@
  * What can go wrong: a FOLLOW or PUBLISH is lost (asked again after a while; a standing FOLLOW that
  * is repeated replaces itself) · a PUBLISH comes twice or late: one that was not asked for is let
  * go, one that brings nothing new does not count as the answer, so that a doubled frame does not
- * make a doubled conversation · the parent says why there is nothing, or what it sent does not fit:
- * the fault is named, our copy stays, and we ask again after the rest · the session ends while a
- * batch is with the store: the next one waits for that answer before it asks. */
+ * make a doubled conversation (but when another came meanwhile, that may have been the answer) ·
+ * the parent says why there is nothing, or what it sent does not fit: the fault is named, our copy
+ * stays, and we ask again after the rest · the session ends while a batch is with the store: the
+ * next one waits for that answer before it asks. */
 #include "daemon/link/follow.h"
 
 #include <assert.h>
@@ -46,6 +47,7 @@ int follow_answered(struct follow *f, const struct frame *publish, uint64_t now,
 {
 	if (f->state == FOLLOW_NONE || publish->origin != f->origin)
 		return LINK_UNLISTED;
+	f->missed = f->state == FOLLOW_TAKING;
 	if (f->state != FOLLOW_ASKED)
 		return LINK_OK;
 	if (publish->fault) {
@@ -74,7 +76,7 @@ int follow_taken(struct follow *f, uint64_t position, int fault, uint64_t now, u
 	f->fault = fault;
 	if (fault)
 		follow_again(f, now + rest_ms);
-	else if (news)
+	else if (news || f->missed)
 		follow_again(f, now);
 	else
 		f->state = FOLLOW_ASKED;

@@ -29,8 +29,9 @@ struct follow {
 	uint64_t position;  /* committed here, as far as we were told */
 	uint64_t published; /* the parent's own last, as far as it has said */
 	uint64_t retry_ms, asked_ms;
-	bool busy; /* a batch is with the store, of this session or of one before */
-	int fault; /* why it rests, LINK_OK after a success */
+	bool busy;   /* a batch is with the store, of this session or of one before */
+	bool missed; /* while one was taken in, another came and was let go */
+	int fault;   /* why it rests, LINK_OK after a success */
 };
 
 /* What the driver found out about a WELCOME's `published`. */

@@ -29,7 +29,7 @@ static void something_happens(struct world *w)
 {
 	struct world_node *n = &w->nodes[world_chance(w, w->n_nodes)];
 
-	switch (world_chance(w, 12)) {
+	switch (world_chance(w, 15)) {
 	case 0:
 		world_cut(w, n);
 		break;
@@ -49,6 +49,15 @@ static void something_happens(struct world *w)
 		break;
 	case 3:
 		w->full = world_chance(w, 4) == 0;
+		break;
+	case 4:
+	case 5:
+		/* A parent that is down decides nothing. */
+		if (w->parent_up)
+			world_decide(w, world_chance(w, 2) ? 1 : world_chance(w, 30));
+		break;
+	case 6:
+		n->full = world_chance(w, 4) == 0;
 		break;
 	default:
 		/* A node that is down writes nothing. */
@@ -75,6 +84,8 @@ static void calm(struct world *w)
 	for (size_t i = 0; i < w->n_nodes; i++)
 		if (!w->nodes[i].up)
 			world_node_start(w, &w->nodes[i]);
+	for (size_t i = 0; i < w->n_nodes; i++)
+		w->nodes[i].full = false;
 }
 
 static bool is_prefix(const struct world_ledger *part, const struct world_ledger *whole)
@@ -101,6 +112,29 @@ static void all_proven(struct world *w)
 				world_wrong(w, "the parent's ledger is not the child's");
 }
 
+/* Every copy of the decisions becomes whole; and what is decided then, at every link that streams,
+ * at once. */
+static void all_followed(struct world *w)
+{
+	bool followed = false;
+
+	for (uint64_t ms = 0; ms < CALM_MS && !followed && !w->wrong[0]; ms += 1000) {
+		world_turn(w, 1000);
+		followed = true;
+		for (size_t i = 0; i < w->n_nodes; i++)
+			followed = followed && world_followed(w, &w->nodes[i]);
+	}
+	if (!followed)
+		world_wrong(
+			w, "not every copy of the decisions is whole long after the last fault");
+	world_turn(w, 20000); /* a FOLLOW that was lost is said again by now */
+	world_decide(w, 1 + world_chance(w, 5));
+	world_turn(w, 3000);
+	for (size_t i = 0; i < w->n_nodes; i++)
+		if (!world_followed(w, &w->nodes[i]))
+			world_wrong(w, "a decision takes long");
+}
+
 /* ---- what was planted ---- */
 
 static void ordinary(struct world *w)
@@ -108,6 +142,7 @@ static void ordinary(struct world *w)
 	trouble(w, 80);
 	calm(w);
 	all_proven(w);
+	all_followed(w);
 }
 
 /* The parent's store is set back: it is given everything again. */
@@ -122,6 +157,41 @@ static void parent_restored(struct world *w)
 	trouble(w, 20);
 	calm(w);
 	all_proven(w);
+	all_followed(w);
+}
+
+/* The parent's decisions are set back, and it may decide otherwise: the children keep what they
+ * hold, both sides name it, and the children's ledgers go up as ever. */
+static void decisions_restored(struct world *w)
+{
+	static struct world_ledger before;
+	bool decides = world_chance(w, 2);
+
+	trouble(w, 40);
+	calm(w);
+	world_decide(w, 10);
+	all_followed(w);
+	before = w->decisions;
+	world_parent_kill(w);
+	world_turn(w, 100000);
+	world_decisions_restore(w, 1 + world_chance(w, before.n - 1));
+	for (size_t i = 0; i < WORLD_KEYS; i++)
+		w->unfit[i] = w->nodes[i].follow_faults = 0;
+	world_parent_start(w);
+	if (decides)
+		world_decide(w, 1 + world_chance(w, 40));
+	w->calm = false;
+	trouble(w, 20);
+	calm(w);
+	all_proven(w);
+	world_turn(w, 100000);
+	for (size_t i = 0; i < w->n_nodes; i++) {
+		unsigned long named = w->nodes[i].follow_faults & w->unfit[i];
+		if (!SEES(named, LINK_BEHIND) && !SEES(named, LINK_FORK))
+			world_wrong(w, "decisions that do not fit are not named on both sides");
+		if (w->nodes[i].copy.n != before.n || !is_prefix(&w->nodes[i].copy, &before))
+			world_wrong(w, "a copy was changed by decisions that do not fit it");
+	}
 }
 
 /* A collector comes back with an old copy of its disk; it may go on writing. */
@@ -200,8 +270,8 @@ static void child_cloned(struct world *w)
 static const char *run(uint64_t seed, enum world_break broken)
 {
 	static void (*const scenes[10])(struct world *) = { child_restored, child_cloned,
-		parent_restored, ordinary, ordinary, ordinary, ordinary, ordinary, ordinary,
-		ordinary };
+		parent_restored, decisions_restored, ordinary, ordinary, ordinary, ordinary,
+		ordinary, ordinary };
 
 	world_init(&world, seed * 0x2545f4914f6cdd1dU + 1, broken);
 	scenes[seed % 10](&world);
@@ -259,6 +329,24 @@ static void test_finds_a_child_that_believes_every_head(void **state)
 	must_be_found(BREAK_CLAIM);
 }
 
+static void test_finds_a_follow_before_the_commit(void **state)
+{
+	(void)state;
+	must_be_found(BREAK_FOLLOW);
+}
+
+static void test_finds_a_copy_that_takes_a_fork_in(void **state)
+{
+	(void)state;
+	must_be_found(BREAK_COPY);
+}
+
+static void test_finds_decisions_that_wake_nobody(void **state)
+{
+	(void)state;
+	must_be_found(BREAK_WAKE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +354,9 @@ int main(void)
 		cmocka_unit_test(test_finds_an_ack_before_the_commit),
 		cmocka_unit_test(test_finds_a_fork_that_is_taken_in),
 		cmocka_unit_test(test_finds_a_child_that_believes_every_head),
+		cmocka_unit_test(test_finds_a_follow_before_the_commit),
+		cmocka_unit_test(test_finds_a_copy_that_takes_a_fork_in),
+		cmocka_unit_test(test_finds_decisions_that_wake_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

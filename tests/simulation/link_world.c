@@ -3,8 +3,9 @@
  *
  *     node: machine ─ actions ─▶ messages (late, lost, twice) ─▶ parent: machine ─▶ jobs ─▶ stores
  *
- * The parent's part is link_world_parent.c. Frames of one connection arrive in order, as over TCP;
- * what was under way when it was cut is lost, or arrives all the same. */
+ * The parent's part is link_world_parent.c, the way down is link_world_down.c. Frames of one
+ * connection arrive in order, as over TCP; what was under way when it was cut is lost, or arrives
+ * all the same. */
 #include "tests/simulation/link_world.h"
 
 #include <stdio.h>
@@ -73,6 +74,8 @@ static struct world_message *frame_put(struct world *w, int conn, int kind, cons
 	m->frame = *f;
 	for (size_t i = 0; i < f->n_ledgers; i++)
 		m->ledgers[i] = f->ledgers[i];
+	if (f->n_published)
+		m->published = f->published[0];
 	return m;
 }
 
@@ -115,6 +118,11 @@ void world_cut(struct world *w, struct world_node *n)
 /* ---- nodes ---- */
 
 static void node_drive(struct world *w, struct world_node *n, struct child_event e);
+static bool node_take(struct world *w, struct world_node *n, struct child_event *next);
+static void node_taking_lost(struct world *w, struct world_node *n);
+static void copy_state(const struct world_ledger *l, struct frame_ledger *out);
+static void node_offer(const struct world *w, const struct world_node *n,
+	const struct world_message *m, struct follow_offer *out);
 
 static void node_connect(struct world *w, struct world_node *n)
 {
@@ -146,8 +154,18 @@ static void node_say(struct world *w, struct world_node *n, const struct child_a
 			head_put(states[i].head, n->ledgers[i].hash[n->ledgers[i].n]);
 		}
 	}
-	if (n->conn >= 0)
-		frame_put(w, n->conn, TO_PARENT, &f);
+	if (a->frame == TALLY__FRAME_KIND__FOLLOW) {
+		f.ledgers = states;
+		f.n_ledgers = 1;
+		copy_state(&n->copy, &states[0]);
+		if (w->broken == BREAK_FOLLOW && n->said > n->copy.n) {
+			states[0].position = n->said;
+			head_put(states[0].head, n->batch.hashes[n->batch.last - n->batch.first]);
+		}
+	}
+	struct world_message *m = n->conn >= 0 ? frame_put(w, n->conn, TO_PARENT, &f) : NULL;
+	if (m && a->frame == TALLY__FRAME_KIND__FOLLOW && bad_luck(w, 30))
+		message_twice(w, m);
 }
 
 static struct child_event node_batch(
@@ -217,6 +235,10 @@ static bool node_perform(struct world *w, struct world_node *n, const struct chi
 		n->conn = -1;
 		return false;
 	case CHILD_SEND:
+		if (a->frame == TALLY__FRAME_KIND__FOLLOW && bad_luck(w, 20)) {
+			*next = (struct child_event){ .kind = CHILD_UNASKED };
+			return true;
+		}
 		node_say(w, n, a);
 		return false;
 	case CHILD_SEND_BATCH:
@@ -226,7 +248,9 @@ static bool node_perform(struct world *w, struct world_node *n, const struct chi
 		node_store(w, n, a);
 		return false;
 	case CHILD_TAKE:
+		return node_take(w, n, next);
 	case CHILD_NAMED:
+		n->follow_faults |= 1UL << a->fault;
 		return false;
 	case CHILD_REPORT:
 		n->faults |= 1UL << a->fault;
@@ -238,11 +262,16 @@ static bool node_perform(struct world *w, struct world_node *n, const struct chi
 static void node_drive(struct world *w, struct world_node *n, struct child_event e)
 {
 	static struct child_actions actions;
-	for (bool again = true; again && !w->wrong[0];) {
-		child_step(&n->machine, &e, w->now, &actions);
-		again = false;
+	struct child_event waiting[4] = { e };
+	size_t done = 0, more = 1;
+
+	for (; done < more && !w->wrong[0]; done++) {
+		child_step(&n->machine, &waiting[done % 4], w->now, &actions);
 		for (size_t i = 0; i < actions.n; i++)
-			again = node_perform(w, n, &actions.at[i], &e) || again;
+			if (node_perform(w, n, &actions.at[i], &e))
+				waiting[more++ % 4] = e;
+		if (more - done > 4)
+			world_wrong(w, "more events at once than a driver keeps");
 	}
 }
 
@@ -280,6 +309,7 @@ void world_node_start(struct world *w, struct world_node *n)
 		origins[i] = ORIGIN(n->key, i);
 	n->up = true;
 	n->conn = -1;
+	n->said = 0;
 	child_init(&n->machine, &conf, origins, w->n_ledgers, world_chance(w, UINT64_MAX));
 	node_grew(w, n);
 }
@@ -288,6 +318,7 @@ void world_node_kill(struct world *w, struct world_node *n)
 {
 	if (n->conn >= 0)
 		conn_cut(w, n->conn, false);
+	node_taking_lost(w, n);
 	n->up = false;
 	n->conn = -1;
 }
@@ -297,6 +328,7 @@ struct world_node *world_clone(struct world *w, const struct world_node *n)
 	struct world_node *copy = &w->nodes[w->n_nodes++];
 	*copy = *n;
 	copy->faults = 0;
+	copy->taking = false;
 	world_node_start(w, copy);
 	return copy;
 }
@@ -315,12 +347,14 @@ static enum claim node_judge(
 static void node_receive(struct world *w, struct world_node *n, struct world_message *m)
 {
 	struct child_claim claims[WORLD_LEDGERS];
+	struct follow_offer offer;
 	if (m->kind == CONNECTED || m->kind == LOST) {
 		node_drive(w, n,
 			(struct child_event){
 				.kind = m->kind == LOST ? CHILD_LOST : CHILD_CONNECTED });
 		return;
 	}
+	node_offer(w, n, m, &offer);
 	for (size_t i = 0; i < m->frame.n_ledgers; i++)
 		claims[i] = (struct child_claim){ m->ledgers[i].origin, m->ledgers[i].position,
 			node_judge(w, n, &m->ledgers[i]) };
@@ -328,7 +362,10 @@ static void node_receive(struct world *w, struct world_node *n, struct world_mes
 		m->frame.credit > n->credit)
 		n->credit = m->frame.credit;
 	node_drive(w, n,
-		(struct child_event){ .kind = CHILD_FRAME, .frame = &m->frame, .claims = claims });
+		(struct child_event){ .kind = CHILD_FRAME,
+			.frame = &m->frame,
+			.claims = claims,
+			.offer = &offer });
 }
 
 bool world_proven(const struct world *w, const struct world_node *n)
@@ -342,6 +379,8 @@ bool world_proven(const struct world *w, const struct world_node *n)
 /* ---- the parent ---- */
 
 #include "tests/simulation/link_world_parent.c"
+
+#include "tests/simulation/link_world_down.c"
 
 void world_print(const struct world *w)
 {
@@ -361,6 +400,10 @@ void world_print(const struct world *w)
 				(unsigned long long)m->ledgers[l].acked,
 				(unsigned long long)m->ledgers[l].next,
 				(unsigned long long)n->receipts[l]);
+		fprintf(stderr, "  copy %llu follow state %d position %llu fault %s faults %lx\n",
+			(unsigned long long)n->copy.n, m->follow.state,
+			(unsigned long long)m->follow.position, link_fault_word(m->follow.fault),
+			n->follow_faults);
 	}
 	for (size_t k = 0; k < WORLD_KEYS; k++) {
 		const struct peer *p = &w->peers[k];
@@ -385,6 +428,7 @@ static void watch(struct world *w)
 				world_wrong(w, "a position went down");
 			w->highest[k][i] = w->stores[k][i].n;
 		}
+	watch_follows(w);
 }
 
 static void deliver(struct world *w)
@@ -403,6 +447,7 @@ static void deliver(struct world *w)
 		w->messages[next] = w->messages[--w->n_messages];
 		struct world_node *n = &w->nodes[w->conns[m.conn].node];
 		m.frame.ledgers = m.ledgers;
+		m.frame.published = &m.published;
 		w->at_hand = &m;
 		if (m.kind == TO_PARENT && w->parent_up)
 			parent_receive(w, &m);
@@ -417,6 +462,8 @@ void world_turn(struct world *w, uint64_t ms)
 	for (uint64_t until = w->now + ms; w->now < until && !w->wrong[0]; w->now += STEP_MS) {
 		deliver(w);
 		jobs_work(w);
+		for (size_t i = 0; i < w->n_nodes; i++)
+			node_taken(w, &w->nodes[i]);
 		if (w->now % TICK_MS == 0) {
 			for (size_t i = 0; i < w->n_nodes; i++)
 				if (w->nodes[i].up)
@@ -437,6 +484,8 @@ void world_init(struct world *w, uint64_t seed, enum world_break broken)
 	w->now = 1000;
 	w->n_ledgers = 1 + world_chance(w, WORLD_LEDGERS);
 	w->n_nodes = WORLD_KEYS;
+	world_decide(w, 1);
+	w->published = 1;
 	world_parent_start(w);
 	for (size_t i = 0; i < WORLD_KEYS; i++) {
 		w->nodes[i].key = i;

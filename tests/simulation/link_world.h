@@ -17,6 +17,7 @@
 #define WORLD_JOBS 64
 #define WORLD_BATCH 8 /* entries */
 #define WORLD_ENTRY_BYTES 2000
+#define WORLD_DECISIONS 3100001 /* what the parent publishes */
 
 struct world_ledger {
 	uint64_t n;
@@ -28,7 +29,7 @@ struct world_message {
 	int conn;
 	enum { TO_PARENT, TO_CHILD, CONNECTED, LOST } kind;
 	struct frame frame;
-	struct frame_ledger ledgers[WORLD_LEDGERS];
+	struct frame_ledger ledgers[WORLD_LEDGERS], published;
 	uint64_t first, last, prev, hashes[WORLD_BATCH];
 };
 
@@ -46,8 +47,16 @@ struct world_node {
 	struct child machine;
 	struct world_ledger ledgers[WORLD_LEDGERS];
 	uint64_t receipts[WORLD_LEDGERS], receipt_hash[WORLD_LEDGERS]; /* stored */
-	uint64_t spent, credit; /* of this session, counted by the world */
-	unsigned long faults;	/* bits of faults seen */
+	uint64_t spent, credit;	  /* of this session, counted by the world */
+	unsigned long faults;	  /* bits of faults seen */
+	struct world_ledger copy; /* of the parent's decisions */
+	uint64_t copy_highest;
+	bool full;   /* its store has no room for what is followed */
+	bool taking; /* a batch is with its store */
+	uint64_t taking_at;
+	struct world_message batch;
+	uint64_t said; /* BREAK_FOLLOW: the position that it claims */
+	unsigned long follow_faults;
 };
 
 struct world_job {
@@ -57,7 +66,15 @@ struct world_job {
 	struct world_message batch;
 };
 
-enum world_break { BREAK_NOTHING, BREAK_ACK, BREAK_FORK, BREAK_CLAIM };
+enum world_break {
+	BREAK_NOTHING,
+	BREAK_ACK,
+	BREAK_FORK,
+	BREAK_CLAIM,
+	BREAK_FOLLOW, /* a child says that it holds decisions before they are committed */
+	BREAK_COPY,   /* nobody compares the child's copy of the decisions with the parent's */
+	BREAK_WAKE,   /* nobody tells the parent's link that there are new decisions */
+};
 
 struct world {
 	uint64_t chance, now, serial;
@@ -74,6 +91,9 @@ struct world {
 	unsigned long parent_faults[WORLD_KEYS];
 	struct world_ledger stores[WORLD_KEYS][WORLD_LEDGERS];
 	uint64_t highest[WORLD_KEYS][WORLD_LEDGERS];
+	struct world_ledger decisions;
+	uint64_t published; /* how far the parent's link knows them */
+	unsigned long unfit[WORLD_KEYS];
 	bool full, slow;
 	bool forgetful; /* the parent's store was set back: receipts may be older and better than it
 			 */
@@ -109,5 +129,12 @@ struct world_node *world_clone(struct world *w, const struct world_node *n);
 void world_print(const struct world *w);
 /* Every ledger of the node stands at the parent, and its receipts say so. */
 bool world_proven(const struct world *w, const struct world_node *n);
+
+/* The parent decides: its ledger of decisions grows. */
+void world_decide(struct world *w, uint64_t entries);
+/* It is an old copy again. The parent is down. */
+void world_decisions_restore(struct world *w, uint64_t position);
+/* The node's copy of the decisions is whole. */
+bool world_followed(const struct world *w, const struct world_node *n);
 
 #endif

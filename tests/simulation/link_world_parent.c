@@ -6,6 +6,8 @@
 /* ---- the parent ---- */
 
 static void peer_drive(struct world *w, size_t key, struct peer_event e);
+static void peer_publish(struct world *w, size_t key, const struct peer_action *a);
+static int follow_judge(const struct world *w, const struct frame_ledger *held);
 
 /* As ROUTER_MANDATORY: false when the route is known to be gone. */
 static bool parent_send(struct world *w, int conn, const struct frame *f)
@@ -96,7 +98,7 @@ static void job_put(struct world *w, size_t key, const struct peer_action *a)
 
 static void peer_welcome(struct world *w, size_t key, const struct peer_action *a)
 {
-	struct frame_ledger states[WORLD_LEDGERS];
+	struct frame_ledger states[WORLD_LEDGERS], published;
 	struct frame f = { .kind = TALLY__FRAME_KIND__WELCOME,
 		.protocol = FRAME_PROTOCOL,
 		.ledgers = states,
@@ -106,6 +108,9 @@ static void peer_welcome(struct world *w, size_t key, const struct peer_action *
 	memcpy(f.session, a->session, FRAME_SESSION_BYTES);
 	for (size_t i = 0; i < f.n_ledgers; i++)
 		state_of(w, key, w->at_hand->ledgers[i].origin - ORIGIN(key, 0), &states[i]);
+	copy_state(&w->decisions, &published);
+	f.published = &published;
+	f.n_published = 1;
 	if (!parent_send(w, w->routes[key], &f))
 		peer_drive(w, key, (struct peer_event){ .kind = PEER_UNREACHABLE });
 }
@@ -117,6 +122,8 @@ static void peer_say(struct world *w, size_t key, const struct peer_action *a)
 	struct frame f = { .kind = ack ? TALLY__FRAME_KIND__ACK : a->frame,
 		.nonce = a->nonce,
 		.fault = (uint32_t)a->fault };
+	if (f.kind == TALLY__FRAME_KIND__PUBLISH)
+		f.origin = WORLD_DECISIONS;
 	memcpy(f.session, a->session, FRAME_SESSION_BYTES);
 	if (ack) {
 		state_of(w, key, a->ledger, &state);
@@ -166,7 +173,10 @@ static void peer_perform(struct world *w, size_t key, const struct peer_action *
 		w->routes[key] = -1;
 		break;
 	case PEER_PUBLISH:
+		peer_publish(w, key, a);
+		break;
 	case PEER_UNFIT:
+		w->unfit[key] |= 1UL << a->fault;
 		break;
 	case PEER_REFUSED:
 		w->parent_faults[key] |= 1UL << a->fault;
@@ -192,7 +202,10 @@ static void parent_receive(struct world *w, struct world_message *m)
 	e.here = w->routes[key] == m->conn;
 	if (m->frame.kind == TALLY__FRAME_KIND__BATCH)
 		e.ledger = m->frame.origin - ORIGIN(key, 0);
-	for (size_t i = 0; i < m->frame.n_ledgers; i++) {
+	if (m->frame.kind == TALLY__FRAME_KIND__FOLLOW)
+		e.fault = follow_judge(w, &m->ledgers[0]);
+	for (size_t i = 0; i < m->frame.n_ledgers && m->frame.kind == TALLY__FRAME_KIND__HELLO;
+		i++) {
 		claims[i].ledger = m->ledgers[i].origin - ORIGIN(key, 0);
 		claims[i].stored = w->stores[key][claims[i].ledger].n;
 		head_put(claims[i].head, w->stores[key][claims[i].ledger].hash[claims[i].stored]);
@@ -208,7 +221,8 @@ static void parent_receive(struct world *w, struct world_message *m)
 void world_parent_start(struct world *w)
 {
 	struct peer_conf conf = { .heartbeat_ms = 1000,
-		.window = 4UL * WORLD_BATCH * WORLD_ENTRY_BYTES };
+		.window = 4UL * WORLD_BATCH * WORLD_ENTRY_BYTES,
+		.published = &w->published };
 	w->parent_up = true;
 	for (size_t k = 0; k < WORLD_KEYS; k++) {
 		for (size_t i = 0; i < w->n_ledgers; i++) {
