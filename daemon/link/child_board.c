@@ -92,7 +92,8 @@ void board_named(struct child_board *b, int fault, struct text reason)
 {
 	char words[200];
 
-	fault_print(words, sizeof words, fault, reason);
+	fault_print(
+		words, sizeof words, fault, reason.n ? reason : text_of(fault_follow_words(fault)));
 	pthread_mutex_lock(&b->lock);
 	b->status.decisions.refused[fault > 0 && fault < LINK_FAULT_END ? fault : 0]++;
 	snprintf(b->status.decisions.error, sizeof b->status.decisions.error, "%s", words);

@@ -59,6 +59,26 @@ int fault_of_err(int err)
 	}
 }
 
+const char *fault_follow_words(int fault)
+{
+	switch (fault) {
+	case LINK_BEHIND:
+		return "the parent holds less of its decisions than stands here: restored from an "
+		       "old copy?";
+	case LINK_FULL:
+		return "there is no room here; they wait at the parent";
+	case LINK_INTERNAL:
+		return "the store could not take them";
+	case LINK_UNLISTED:
+		return "of a ledger that the parent did not name";
+	case LINK_SIGNER:
+		return "not signed by the signer that this parent is configured with, or what "
+		       "stands here under this number is not";
+	default:
+		return link_fault_words(fault);
+	}
+}
+
 bool fault_stops(int fault)
 {
 	return fault == LINK_FORK || fault == LINK_BEHIND || fault == LINK_DAMAGED;

@@ -9,6 +9,8 @@ int fault_of_err(int err);
 /* Does this fault wait for people? Such a link is stopped and only asks again now and then; any
  * other comes back by back-off. */
 bool fault_stops(int fault);
+/* Words for a fault of decisions that are followed, as the child says it of itself. */
+const char *fault_follow_words(int fault);
 
 /* "word: words", or "word: reason" when the other side gave one; control characters in it become
  * '?'. LINK_OK gives "". */

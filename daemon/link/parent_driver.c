@@ -202,6 +202,14 @@ static void submit(struct link_parent *p, struct keyed *k, const struct peer_act
 	accept_submit(j);
 }
 
+static void unfit(struct link_parent *p, struct keyed *k, int fault)
+{
+	char words[FRAME_TEXT_MAX];
+
+	publisher_reason(&p->publisher, fault, k->machine.held, words, sizeof words);
+	peers_unfit(&p->peers, k, fault, words);
+}
+
 static void perform(struct link_parent *p, struct keyed *k, const struct peer_action *a)
 {
 	switch (a->kind) {
@@ -234,7 +242,7 @@ static void perform(struct link_parent *p, struct keyed *k, const struct peer_ac
 				: (struct text){ 0 });
 		break;
 	case PEER_UNFIT:
-		peers_unfit(&p->peers, k, a->fault);
+		unfit(p, k, a->fault);
 		break;
 	}
 }

@@ -224,13 +224,13 @@ void peers_refuse(struct peers *p, struct keyed *k, int fault, struct text reaso
 		log_warning("link", "child %u: %s", k->ledgers[0].origin, words);
 }
 
-void peers_unfit(struct peers *p, struct keyed *k, int fault)
+void peers_unfit(struct peers *p, struct keyed *k, int fault, const char *words)
 {
 	peers_count_refused(p, fault > 0 && fault < LINK_FAULT_END ? fault : 0);
 	if (worth_logging(k, fault))
 		log_warning("link", "child %u: its copy of our decisions, at %llu: %s: %s",
 			k->ledgers[0].origin, (unsigned long long)k->machine.held,
-			link_fault_word(fault), link_fault_words(fault));
+			link_fault_word(fault), words);
 }
 
 void peers_count_refused(struct peers *p, int fault)

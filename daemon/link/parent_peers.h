@@ -63,7 +63,7 @@ void peers_publish(struct peers *p, struct keyed *k);
  */
 void peers_refuse(struct peers *p, struct keyed *k, int fault, struct text reason);
 /* The loop: a FOLLOW got no batch; as peers_refuse(), but the session goes on. */
-void peers_unfit(struct peers *p, struct keyed *k, int fault);
+void peers_unfit(struct peers *p, struct keyed *k, int fault, const char *words);
 void peers_count_refused(struct peers *p, int fault);
 void peers_count_session(struct peers *p, struct keyed *k);
 void peers_count_batch(struct peers *p, struct keyed *k, size_t ledger, size_t bytes);
