@@ -228,7 +228,7 @@ void peers_unfit(struct peers *p, struct keyed *k, int fault, const char *words)
 {
 	peers_count_refused(p, fault > 0 && fault < LINK_FAULT_END ? fault : 0);
 	if (worth_logging(k, fault))
-		log_warning("link", "child %u: its copy of our decisions, at %llu: %s: %s",
+		log_warning("link", "child %u: asks for decisions behind position %llu: %s: %s",
 			k->ledgers[0].origin, (unsigned long long)k->machine.held,
 			link_fault_word(fault), words);
 }

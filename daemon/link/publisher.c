@@ -117,6 +117,8 @@ void publisher_reason(const struct publisher *p, int fault, uint64_t held, char 
 			"the parent holds less of %u than the child: %llu against %llu; restored "
 			"from an old copy?",
 			p->origin, (unsigned long long)p->position, (unsigned long long)held);
+	else if (fault == LINK_UNLISTED)
+		snprintf(out, size, "no such ledger is published here");
 	else
 		snprintf(out, size, "%s", link_fault_words(fault));
 }

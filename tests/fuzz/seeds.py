@@ -32,6 +32,8 @@ def frame(kind, **fields):
     f = lc.link_pb.Frame(kind=kind, session=bytes(range(16)))
     for state in fields.pop("ledgers", ()):
         f.ledgers.append(state)
+    for state in fields.pop("published", ()):
+        f.published.append(state)
     for name, value in fields.items():
         setattr(f, name, value)
     return f.SerializeToString()
@@ -42,6 +44,8 @@ def main():
     batch = book.batch(1, book.position)
     state = lc.link_pb.LedgerState(origin=book.origin, position=book.position, head=book.head)
     signed = lc.link_pb.LedgerState(origin=book.origin, position=book.position, head=book.head, signature=bytes(64))
+    decisions = lc.link_pb.LedgerState(origin=3100001, position=1, head=book.head, signature=bytes(64))
+    held = lc.link_pb.LedgerState(origin=3100001, position=0, head=bytes(32))
     seeds = {f"entry/{i}": data for i, data in enumerate(book.entries)}
     seeds["entry/batch"] = batch
     seeds.update({
@@ -53,6 +57,11 @@ def main():
         "frame/ping": frame(lc.PING, nonce=7),
         "frame/pong": frame(lc.PONG, nonce=7),
         "frame/fault": frame(lc.FAULT, fault=7, reason=b"fork"),
+        "frame/welcome_published": frame(lc.WELCOME, protocol=1, ledgers=[signed], credit=1 << 20, published=[decisions]),
+        "frame/follow": frame(lc.FOLLOW, ledgers=[held]),
+        "frame/publish": frame(lc.PUBLISH, origin=3100001, batch=batch),
+        "frame/publish_zstd": frame(lc.PUBLISH, origin=3100001, raw_size=len(batch), batch=zstandard.compress(batch, 1)),
+        "frame/publish_fault": frame(lc.PUBLISH, origin=3100001, fault=8, reason=b"behind"),
     })
     for name, data in seeds.items():
         path = os.path.join(HERE, "corpus", name)

@@ -1,4 +1,5 @@
-"""An independent client of the link: a collector in Python, written from proto/README.md alone.
+"""An independent client of the link: a collector in Python, written from proto/README.md alone. It sends its ledger up and follows
+what the parent publishes.
 
 pyzmq, protobuf, PyNaCl and hashlib; the message classes are made from the .proto files at test time."""
 
@@ -31,7 +32,7 @@ def _compile():
 
 entry_pb, link_pb, registers_pb = _compile()
 GENESIS, RECORD, RETRACT = 1, 2, 3
-HELLO, WELCOME, BATCH, ACK, PING, PONG, FAULT = range(1, 8)
+HELLO, WELCOME, BATCH, ACK, PING, PONG, FAULT, FOLLOW, PUBLISH = range(1, 10)
 ZEROS = bytes(32)
 LEAST_COST = 4096  # of a batch, in credit
 
@@ -106,8 +107,41 @@ class Ledger:
         return b.SerializeToString()
 
 
+class Copy:
+    """What a child holds of a ledger that its parent publishes: nothing is believed."""
+
+    def __init__(self, origin, signer):
+        self.origin, self.signer = origin, signer
+        self.entries, self.hashes = [], [ZEROS]
+
+    @property
+    def position(self):
+        return len(self.entries)
+
+    def state(self):
+        return link_pb.LedgerState(origin=self.origin, position=self.position, head=self.hashes[-1])
+
+    def take(self, packed):
+        """A batch: chain, head, seal; what stands already must be the same."""
+        b = entry_pb.Batch.FromString(packed)
+        assert b.origin == self.origin and b.entries and 1 <= b.first <= self.position + 1, "a batch that does not follow"
+        for position, data in enumerate(b.entries, b.first):
+            e = entry_pb.Entry.FromString(data)
+            assert (e.origin, e.position, e.prev) == (self.origin, position, self.hashes[position - 1])
+            if position <= self.position:
+                assert self.entries[position - 1] == data, "a fork"
+                continue
+            if position == 1:
+                assert e.kind == GENESIS and entry_pb.Genesis.FromString(e.body).signer == bytes(self.signer)
+            self.entries.append(data)
+            self.hashes.append(entry_hash(data))
+        last = b.first + len(b.entries) - 1
+        assert b.head == self.hashes[last]
+        self.signer.verify(signed_text("tally-seal-1", self.origin, last, b.head), b.signature)
+
+
 class Closed(Exception):
-    """The parent ended the session by a fault."""
+    """The parent ended the session by a fault, or refused a FOLLOW by one."""
 
     def __init__(self, frame):
         super().__init__(f"fault {frame.fault}: {frame.reason.decode()}")
@@ -129,6 +163,7 @@ class Link:
         self.session = os.urandom(16)
         self.credit = self.sent = 0
         self.receipts = {}  # origin → the newest LedgerState under the parent's signature
+        self.published = {}  # origin → LedgerState under the same signer's seal
         self.signer = nacl.signing.VerifyKey(base64.b64decode(parent_signer)) if parent_signer else None
 
     def close(self):
@@ -173,6 +208,8 @@ class Link:
             elif f.kind in (WELCOME, ACK):
                 self.note(f)
                 return f
+            elif f.kind == PUBLISH:
+                return f
         return None
 
     def note(self, f):
@@ -185,8 +222,31 @@ class Link:
                 text = signed_text("tally-receipt-1", state.origin, state.position, state.head)
                 self.signer.verify(text, state.signature)
             self.receipts[state.origin] = state
+        for state in f.published:
+            if self.signer:
+                text = signed_text("tally-seal-1", state.origin, state.position, state.head)
+                self.signer.verify(text, state.signature)
+            self.published[state.origin] = state
 
     # ---- the conversation ----
+
+    def ask(self, copy):
+        """One FOLLOW and its PUBLISH; False: none came in time, the FOLLOW stands."""
+        self.send(FOLLOW, ledgers=[copy.state()])
+        return self.answer(copy)
+
+    def answer(self, copy, seconds=5):
+        end = time.monotonic() + seconds * PATIENCE
+        while (left := end - time.monotonic()) > 0:
+            f = self.receive(left / PATIENCE)
+            if f is None or f.kind != PUBLISH:
+                continue
+            if f.fault:
+                raise Closed(f)
+            assert f.origin == copy.origin
+            copy.take(zstandard.decompress(f.batch, max_output_size=f.raw_size) if f.HasField("raw_size") else f.batch)
+            return True
+        return False
 
     def hello(self, *ledgers, **changes):
         self.session, self.sent, self.credit = os.urandom(16), 0, 0
@@ -232,6 +292,10 @@ class Parent:
         self.entries, self.head = [], ZEROS
         self.credit = 1 << 20
         self.origin = None
+        self.decisions = None  # a Ledger under our own keys; then it is published
+        self.follows = []      # each FOLLOW's LedgerState
+        self.publish = self.publish_truly
+        self.live = None       # route and session
 
     def state(self):
         text = signed_text("tally-receipt-1", self.origin, len(self.entries), self.head)
@@ -241,14 +305,46 @@ class Parent:
     def reply(self, route, session, kind, **fields):
         f = link_pb.Frame(kind=kind, session=session)
         for name, value in fields.items():
-            f.ledgers.append(value) if name == "ledger" else setattr(f, name, value)
+            if name in ("ledger", "published"):
+                (f.ledgers if name == "ledger" else f.published).append(value)
+            else:
+                setattr(f, name, value)
         self.socket.send_multipart([route, f.SerializeToString()])
+
+    def decision(self):
+        """What a WELCOME says of our decisions."""
+        d = self.decisions
+        text = signed_text("tally-seal-1", d.origin, d.position, d.head)
+        return link_pb.LedgerState(origin=d.origin, position=d.position, head=d.head, signature=self.keys.sign.sign(text).signature)
+
+    def publish_truly(self, held):
+        """Fields of the PUBLISH that answers a FOLLOW, or None: it stands."""
+        d = self.decisions
+        if held.origin != d.origin:
+            return {"origin": held.origin, "fault": 3, "reason": b"no such ledger"}
+        if held.position > d.position:
+            return {"origin": d.origin, "fault": 8, "reason": b"we hold less"}
+        if d.hashes[held.position] != held.head:
+            return {"origin": d.origin, "fault": 7, "reason": b"another ledger"}
+        if held.position == d.position:
+            return None
+        packed = d.batch(held.position + 1, d.position)
+        return {"origin": d.origin, "raw_size": len(packed), "batch": zstandard.compress(packed, 1)}
+
+    def standing(self):
+        """Answers the FOLLOW that stands, if there is an answer."""
+        if self.live and self.follows and self.asked:
+            fields = self.publish(self.follows[-1])
+            if fields:
+                self.asked = False
+                self.reply(*self.live, PUBLISH, **fields)
 
     def serve(self, until, seconds=20):
         """Answers until until() is true."""
         end = time.monotonic() + seconds * PATIENCE
         while not until():
             assert time.monotonic() < end, "the collector did not deliver"
+            self.standing()
             if not self.socket.poll(50):
                 continue
             route, data = self.socket.recv_multipart()
@@ -256,7 +352,13 @@ class Parent:
             if f.kind == HELLO:
                 assert f.protocol == 1 and len(f.session) == 16
                 self.origin = f.ledgers[0].origin
-                self.reply(route, f.session, WELCOME, protocol=1, ledger=self.state(), credit=self.credit)
+                self.live, self.asked = (route, f.session), False
+                more = {"published": self.decision()} if self.decisions else {}
+                self.reply(route, f.session, WELCOME, protocol=1, ledger=self.state(), credit=self.credit, **more)
+            elif f.kind == FOLLOW:
+                assert len(f.ledgers) == 1 and self.decisions and self.live == (route, f.session)
+                self.follows.append(f.ledgers[0])
+                self.asked = True
             elif f.kind == PING:
                 self.reply(route, f.session, PONG, nonce=f.nonce)
             elif f.kind == BATCH:

@@ -8,7 +8,7 @@ import pytest
 
 from cluster import PORTS, ROOT, Collector, wait_for
 from data import Data
-from linkclient import RECORD, Keys, Ledger, Link, Parent, entry_hash, entry_pb, link_pb, registers_pb, signed_text
+from linkclient import PUBLISH, RECORD, Closed, Copy, Keys, Ledger, Link, Parent, entry_hash, entry_pb, link_pb, registers_pb, signed_text
 from oracle import read_csv_form
 
 ORIGIN = "310104"
@@ -115,6 +115,12 @@ def test_the_example_of_the_page():
     assert bytes(parent.verify_key) == page["parent_signer"]
     assert signed_text("tally-receipt-1", 310115, 1, page["head"]) == page["receipted"]
     assert parent.sign(page["receipted"]).signature == page["receipt"]
+    copy = Copy(3100001, parent.verify_key)
+    assert link_pb.Frame(kind=8, session=f.session, ledgers=[copy.state()]).SerializeToString() == page["follow"]
+    f = link_pb.Frame.FromString(page["publish"])
+    assert (f.kind, f.origin) == (PUBLISH, 3100001)
+    copy.take(f.batch)
+    assert copy.entries == [page["down_entry"]] and copy.hashes[1] == page["down_head"]
 
 
 def test_many_small_batches_and_replays(city):
@@ -181,5 +187,93 @@ def test_real_collector_to_our_parent(cluster, oracle):
         assert all(len(b.pid) == 16 and b.sex in (0, 1, 2) and b.enrolled_on > 20170000 for b in bodies)
         people = {b.pid for b in bodies}
         assert len(people) == len({r for (r,) in oracle.db.execute("select distinct person from training")}) or len(people) > 100
+    finally:
+        parent.close()
+
+
+def test_decisions_come_down_to_our_client(city):
+    """A real city publishes its decisions: so far their genesis, under its own signer. What does not fit is answered in words,
+    and the session goes on."""
+    ledger = Ledger(ORIGIN, city.keys)
+    ledger.record("training", training(1))
+    with link(city) as peer:
+        peer.hello(ledger)
+        assert list(peer.published) == [3100001]
+        copy = Copy(3100001, peer.signer)
+        assert peer.ask(copy) and copy.position >= 1
+        while copy.position < peer.published[3100001].position:
+            assert peer.ask(copy)
+        assert copy.hashes[-1] == peer.published[3100001].head
+        assert not peer.ask(copy) or copy.position > 1  # it stands
+        peer.deliver(ledger)
+
+        def child():
+            return city.city.children()[ORIGIN]
+        wait_for("the city to know it", lambda: child()["decisions"] == copy.position)
+        for state, fault in (({"position": 900, "head": bytes(range(32))}, 8), ({"position": 1, "head": bytes(range(32))}, 7),
+                             ({"origin": 4100001}, 3)):
+            wrong = copy.state()
+            for name, value in state.items():
+                setattr(wrong, name, value)
+            with link(city) as again:
+                wait_for("a session", lambda: greeted(again, ledger))
+                again.send(8, ledgers=[wrong])
+                with pytest.raises(Closed) as refused:
+                    again.answer(copy)
+                assert refused.value.fault == fault
+                if fault == 7:
+                    assert (child()["decisions"], child()["decisions_fault"]) == (1, "fork")
+                ledger.record("training", training(ledger.position + 1))
+                again.deliver(ledger)  # the session lives
+    node = city.districts["310101"]
+    wait_for("the real district too", lambda: node.parent()["decisions"] and node.parent()["decisions"]["position"] == copy.position)
+    d = node.parent()["decisions"]
+    assert (d["origin"], d["head"], d["fault"]) == ("3100001", copy.hashes[-1].hex(), None)
+    rows = {r["origin"]: r for r in node.ctl("ledger", "list", output="json").json()}
+    assert rows["3100001"]["head"] == d["head"] and rows["3100001"]["own"] == "no"
+    node.ctl("ledger", "verify", "3100001")
+    node.ctl("ledger", "show", "3100001")
+    own = {r["origin"]: r["own"] for r in city.city.ctl("ledger", "list", output="json").json()}
+    assert own["310000"] == own["3100001"] == "yes"
+    city.city.ctl("ledger", "verify")
+    city.city.ctl("recount")
+
+
+def greeted(peer, ledger):
+    try:
+        return peer.hello(ledger)
+    except Closed:
+        return None
+
+
+def test_decisions_of_our_parent(cluster):
+    """The other way round: a real collector follows what a parent in Python publishes, says what it holds only when it does,
+    and goes on where it was after a restart."""
+    port = PORTS.take()
+    node = Collector(cluster, "310112", [])
+    cluster.districts["310112"] = node
+    parent = Parent(port, node.keys["signer"])
+    parent.decisions = Ledger(3100001, parent.keys)
+    for n in range(700):
+        parent.decisions.append(8, body=b"decided %d" % n, reason=b"because")
+    node.sections.append(("parent", "city", {"endpoint": f"tcp://127.0.0.1:{port}", **parent.keys.public}))
+
+    def holds(n):
+        return parent.follows and parent.follows[-1].position == n and parent.follows[-1].head == parent.decisions.hashes[n]
+    try:
+        node.start()
+        parent.serve(lambda: holds(701) and node.proven())
+        assert node.parent()["decisions"]["head"] == parent.decisions.head.hex()
+        parent.decisions.append(8, body=b"one more")
+        parent.serve(lambda: holds(702))
+        node.kill()
+        parent.decisions.append(8, body=b"and one")
+        parent.follows.clear()
+        node.start()
+        parent.serve(lambda: holds(703))
+        assert parent.follows[0].position == 702, "it goes on where it was"
+        shown = node.ctl("ledger", "show", "3100001", output="json").json()
+        assert shown[-1]["position"] == 703
+        node.ctl("ledger", "verify")
     finally:
         parent.close()

@@ -68,6 +68,9 @@ static void check_round_trip(struct frame *in)
 		assert_memory_equal(a->head, b->head, HASH_BYTES);
 		assert_memory_equal(a->signature, b->signature, SIGN_BYTES);
 	}
+	assert_int_equal(out.n_published, in->n_published);
+	for (size_t i = 0; i < in->n_published; i++)
+		assert_memory_equal(&in->published[i], &out.published[i], sizeof in->published[i]);
 	assert_int_equal(out.credit, in->credit);
 	assert_int_equal(out.origin, in->origin);
 	assert_int_equal(out.raw_size, in->raw_size);
@@ -109,6 +112,23 @@ static void test_round_trips(void **state)
 	check_round_trip(&(struct frame){
 		.kind = TALLY__FRAME_KIND__FAULT, .fault = LINK_FORK, .reason = TEXT("words") });
 	check_round_trip(&(struct frame){ .kind = 99 });
+	check_round_trip(&(struct frame){ .kind = TALLY__FRAME_KIND__WELCOME,
+		.protocol = 1,
+		.ledgers = ledgers,
+		.n_ledgers = 2,
+		.published = ledgers + 4,
+		.n_published = FRAME_PUBLISHED_MAX });
+	check_round_trip(&(struct frame){ .kind = TALLY__FRAME_KIND__PUBLISH,
+		.origin = 3100001,
+		.batch = TEXT("b"),
+		.raw_size = 900 });
+	check_round_trip(&(struct frame){ .kind = TALLY__FRAME_KIND__PUBLISH,
+		.origin = 3100001,
+		.fault = LINK_BEHIND,
+		.reason = TEXT("words") });
+	states_make(ledgers, 1, false);
+	check_round_trip(&(struct frame){
+		.kind = TALLY__FRAME_KIND__FOLLOW, .ledgers = ledgers, .n_ledgers = 1 });
 }
 
 /* Each takes one thing away from a good frame, or adds one. */
@@ -183,6 +203,47 @@ static void test_what_a_kind_must_have(void **state)
 	m.batch = m.session;
 	m.raw_size = LEDGER_BATCH_MAX + 1;
 	TRY(LINK_OVERSIZED);
+	m.kind = TALLY__FRAME_KIND__FOLLOW;
+	TRY(LINK_OK);
+	m.kind = TALLY__FRAME_KIND__FOLLOW; /* of several, and of none */
+	m.n_ledgers = 2;
+	TRY(LINK_PROTOCOL);
+	m.kind = TALLY__FRAME_KIND__FOLLOW;
+	m.n_ledgers = 0;
+	TRY(LINK_PROTOCOL);
+	m.kind = TALLY__FRAME_KIND__PUBLISH; /* neither a batch nor a fault */
+	m.has_origin = true;
+	TRY(LINK_PROTOCOL);
+	m.kind = TALLY__FRAME_KIND__PUBLISH; /* both */
+	m.has_origin = m.has_batch = m.has_fault = true;
+	m.batch = m.session;
+	m.fault = LINK_FORK;
+	TRY(LINK_PROTOCOL);
+	m.kind = TALLY__FRAME_KIND__PUBLISH; /* of no ledger */
+	m.has_fault = true;
+	m.fault = LINK_FORK;
+	TRY(LINK_PROTOCOL);
+	m.kind = TALLY__FRAME_KIND__PUBLISH; /* no number of a fault */
+	m.has_origin = m.has_fault = true;
+	m.fault = 0;
+	TRY(LINK_PROTOCOL);
+	m.kind = TALLY__FRAME_KIND__PUBLISH;
+	m.has_origin = m.has_fault = true;
+	m.fault = LINK_FORK;
+	TRY(LINK_OK);
+	/* What is published beyond the limit is passed over; each of the rest is as it must be. */
+	m.kind = TALLY__FRAME_KIND__WELCOME;
+	m.has_credit = true;
+	m.n_published = 65;
+	m.published = ledgers;
+	TRY(LINK_OK);
+	assert_int_equal(f.n_published, FRAME_PUBLISHED_MAX);
+	ledger.signature.len = 63;
+	m.kind = TALLY__FRAME_KIND__WELCOME;
+	m.has_credit = true;
+	m.n_published = 1;
+	m.published = ledgers;
+	TRY(LINK_PROTOCOL);
 #undef TRY
 }
 

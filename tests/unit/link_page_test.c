@@ -102,6 +102,34 @@ static void test_seal_and_receipt(void **state)
 	assert_int_equal(example("receipted").n, 59);
 }
 
+static void test_what_comes_down(void **state)
+{
+	struct arena a;
+	struct ledger_batch b;
+	struct frame f;
+	uint8_t signer[SIGN_PUBLIC_BYTES], head[HASH_BYTES], seal[SIGN_BYTES], hash[HASH_BYTES];
+
+	(void)state;
+	arena_init(&a, FRAME_ARENA);
+	take("parent_signer", signer, sizeof signer);
+	take("down_head", head, sizeof head);
+	take("down_seal", seal, sizeof seal);
+	hash_entry(hash, example("down_entry"));
+	assert_memory_equal(hash, head, sizeof head);
+	assert_int_equal(frame_unpack(&f, example("publish"), &a), LINK_OK);
+	assert_int_equal(f.kind, TALLY__FRAME_KIND__PUBLISH);
+	assert_int_equal(f.origin, ORIGIN_DECISIONS(310000));
+	assert_int_equal(ledger_batch_check(&b, f.batch, f.origin, signer, &a), 0);
+	assert_memory_equal(b.head, head, sizeof head);
+	assert_memory_equal(b.signature, seal, sizeof seal);
+	assert_int_equal(frame_unpack(&f, example("follow"), &a), LINK_OK);
+	assert_int_equal(f.kind, TALLY__FRAME_KIND__FOLLOW);
+	assert_int_equal(f.n_ledgers, 1);
+	assert_int_equal(f.ledgers[0].origin, b.origin);
+	assert_int_equal(f.ledgers[0].position, 0);
+	arena_deinit(&a);
+}
+
 /* The page's table of faults is the code's. */
 static void test_every_fault_stands_on_the_page(void **state)
 {
@@ -132,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_batch_is_accepted),
 		cmocka_unit_test(test_seal_and_receipt),
+		cmocka_unit_test(test_what_comes_down),
 		cmocka_unit_test(test_every_fault_stands_on_the_page),
 		cmocka_unit_test(test_the_limits_stand_on_the_page),
 	};
