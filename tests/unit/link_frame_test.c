@@ -131,34 +131,46 @@ static void test_round_trips(void **state)
 		.kind = TALLY__FRAME_KIND__FOLLOW, .ledgers = ledgers, .n_ledgers = 1 });
 }
 
-/* Each takes one thing away from a good frame, or adds one. */
-static void test_what_a_kind_must_have(void **state)
-{
-	uint8_t session[16] = { 1 }, head[33] = { 0 }, signature[64] = { 2 };
-	struct frame f;
+/* Each takes one thing away from a good frame, or adds one: `m`, which is the HELLO again after
+ * each. */
+static uint8_t session_bytes[16] = { 1 }, head_bytes[33], signature_bytes[64] = { 2 };
+static Tally__LedgerState one, *many[65];
+static Tally__Frame hello, m;
+static struct frame got;
 
-	(void)state;
-	Tally__LedgerState ledger = TALLY__LEDGER_STATE__INIT, *ledgers[65];
-	ledger.origin = 310115;
-	ledger.head = (ProtobufCBinaryData){ 32, head };
+static void hello_make(void)
+{
+	memset(head_bytes, 0, sizeof head_bytes);
+	tally__ledger_state__init(&one);
+	one.origin = 310115;
+	one.head = (ProtobufCBinaryData){ 32, head_bytes };
 	for (size_t i = 0; i < 65; i++)
-		ledgers[i] = &ledger;
-	Tally__Frame hello = TALLY__FRAME__INIT, m;
+		many[i] = &one;
+	tally__frame__init(&hello);
 	hello.kind = TALLY__FRAME_KIND__HELLO;
-	hello.session = (ProtobufCBinaryData){ 16, session };
+	hello.session = (ProtobufCBinaryData){ 16, session_bytes };
 	hello.has_protocol = true;
 	hello.protocol = 1;
 	hello.n_ledgers = 1;
-	hello.ledgers = ledgers;
-#define TRY(expected) \
-	do { \
-		buf_reset(&packed); \
-		size_t n = tally__frame__get_packed_size(&m); \
-		packed.n = tally__frame__pack(&m, buf_room(&packed, n)); \
-		assert_int_equal(unpack(&f, buf_as_text(&packed)), expected); \
-		m = hello; \
-	} while (0)
+	hello.ledgers = many;
 	m = hello;
+}
+
+static int tried(void)
+{
+	buf_reset(&packed);
+	size_t n = tally__frame__get_packed_size(&m);
+	packed.n = tally__frame__pack(&m, buf_room(&packed, n));
+	m = hello;
+	return unpack(&got, buf_as_text(&packed));
+}
+
+#define TRY(expected) assert_int_equal(tried(), expected)
+
+static void test_what_a_kind_must_have(void **state)
+{
+	(void)state;
+	hello_make();
 	TRY(LINK_OK);
 	m.session.len = 15;
 	TRY(LINK_PROTOCOL);
@@ -170,20 +182,20 @@ static void test_what_a_kind_must_have(void **state)
 	TRY(LINK_PROTOCOL);
 	m.has_credit = true;
 	TRY(LINK_PROTOCOL);
-	ledger.head.len = 33;
+	one.head.len = 33;
 	TRY(LINK_PROTOCOL);
-	ledger.head.len = 32;
-	head[3] = 1; /* position 0 has no head */
+	one.head.len = 32;
+	head_bytes[3] = 1; /* position 0 has no head */
 	TRY(LINK_PROTOCOL);
-	ledger.position = 1;
+	one.position = 1;
 	TRY(LINK_OK);
 	m.kind = TALLY__FRAME_KIND__WELCOME; /* without credit */
 	TRY(LINK_PROTOCOL);
 	m.kind = TALLY__FRAME_KIND__WELCOME; /* without signatures */
 	m.has_credit = true;
 	TRY(LINK_PROTOCOL);
-	ledger.has_signature = true;
-	ledger.signature = (ProtobufCBinaryData){ 64, signature };
+	one.has_signature = true;
+	one.signature = (ProtobufCBinaryData){ 64, signature_bytes };
 	m.kind = TALLY__FRAME_KIND__WELCOME;
 	m.has_credit = true;
 	TRY(LINK_OK);
@@ -203,6 +215,15 @@ static void test_what_a_kind_must_have(void **state)
 	m.batch = m.session;
 	m.raw_size = LEDGER_BATCH_MAX + 1;
 	TRY(LINK_OVERSIZED);
+}
+
+static void test_what_goes_down_must_have(void **state)
+{
+	(void)state;
+	hello_make();
+	one.position = 1;
+	one.has_signature = true;
+	one.signature = (ProtobufCBinaryData){ 64, signature_bytes };
 	m.kind = TALLY__FRAME_KIND__FOLLOW;
 	TRY(LINK_OK);
 	m.kind = TALLY__FRAME_KIND__FOLLOW; /* of several, and of none */
@@ -235,16 +256,15 @@ static void test_what_a_kind_must_have(void **state)
 	m.kind = TALLY__FRAME_KIND__WELCOME;
 	m.has_credit = true;
 	m.n_published = 65;
-	m.published = ledgers;
+	m.published = many;
 	TRY(LINK_OK);
-	assert_int_equal(f.n_published, FRAME_PUBLISHED_MAX);
-	ledger.signature.len = 63;
+	assert_int_equal(got.n_published, FRAME_PUBLISHED_MAX);
+	one.signature.len = 63;
 	m.kind = TALLY__FRAME_KIND__WELCOME;
 	m.has_credit = true;
 	m.n_published = 1;
-	m.published = ledgers;
+	m.published = many;
 	TRY(LINK_PROTOCOL);
-#undef TRY
 }
 
 static void test_oversized_and_hostile(void **state)
@@ -364,6 +384,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round_trips, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_a_kind_must_have, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_goes_down_must_have, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_oversized_and_hostile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_random_damage, setup, teardown),
 		cmocka_unit_test(test_squeezing),
