@@ -86,7 +86,8 @@ static bool entity_key(const struct effects *e, unsigned number, uint8_t out[ENT
 	out[0] = (uint8_t)number;
 	if (number == 0) {
 		if (e->person.pid)
-			memcpy(out + 1, e->person.pid, KEY_HASH_BYTES);
+			memcpy(out + 1, e->where->person ? e->where->person : e->person.pid,
+				KEY_HASH_BYTES);
 		return e->person.pid != NULL;
 	}
 	key = entity_text(e, &e->forms->entities[number], text);
@@ -117,6 +118,22 @@ static void fact_add(struct effects *e, const struct source *s, int from, int ti
 		put_u32(c.fact + 20, (uint32_t)position);
 		e->person_fact = true;
 	}
+	kept = change_new(e->changes);
+	if (kept)
+		*kept = c;
+}
+
+/* By which name the number came: one fact a name and district, counted. */
+static void name_fact(struct effects *e)
+{
+	struct fact_change c = { .weight = e->where->weight }, *kept;
+
+	if (!e->person.name_tag || !entity_key(e, 0, c.entity))
+		return;
+	put_u16(c.fact, FACT_NAME);
+	put_u32(c.fact + 2, e->where->origin);
+	memcpy(c.fact + 6, e->person.pid, 4);
+	memcpy(c.fact + 10, e->person.name_tag, NAME_TAG_BYTES);
 	kept = change_new(e->changes);
 	if (kept)
 		*kept = c;
@@ -457,5 +474,6 @@ unsigned record_effects(const struct forms *fs, const struct record *r,
 	facts_without_rows(&e);
 	if (e.person.pid && !e.person_fact)
 		fact_add(&e, NULL, 0, 0, no_rows);
+	name_fact(&e);
 	return e.lacks;
 }

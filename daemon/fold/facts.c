@@ -16,11 +16,6 @@
 #define YEAR 18
 #define UP_TO 19
 
-static uint64_t fact_ref(const uint8_t *fact)
-{
-	return (uint64_t)fact_u16(fact + 18) << 32 | get_u32(fact + 20);
-}
-
 /* ---- the list of an entity ---- */
 
 int fact_change_order(const void *a, const void *b)
@@ -33,13 +28,21 @@ int fact_change_order(const void *a, const void *b)
 size_t facts_apply(struct fact_list old, const struct fact_change *changes, size_t n,
 	uint8_t (*out)[FACT_BYTES])
 {
-	bool person = n && changes[0].entity[0] == 0;
-	size_t same = person ? FACT_BYTES : FACT_SAME_BYTES, i = 0, k = 0, n_out = 0;
+	bool of_person = n && changes[0].entity[0] == 0;
+	size_t i = 0, k = 0, n_out = 0;
 
 	while (i < old.n || k < n) {
+		/* Facts of other sources differ in their first bytes. */
+		bool person =
+			of_person && fact_source(k < n ? changes[k].fact : old.at[i]) != FACT_NAME;
+		size_t same = person ? FACT_BYTES : FACT_SAME_BYTES;
 		int order = i == old.n ? 1 : k == n ? -1 : memcmp(old.at[i], changes[k].fact, same);
 		const uint8_t *fact = order <= 0 ? old.at[i] : changes[k].fact;
-		int64_t count = order > 0 ? 0 : person ? 1 : (int64_t)fact_ref(fact);
+		int64_t count;
+
+		person = of_person && fact_source(fact) != FACT_NAME;
+		same = person ? FACT_BYTES : FACT_SAME_BYTES;
+		count = order > 0 ? 0 : person ? 1 : (int64_t)fact_ref(fact);
 
 		if (order <= 0)
 			i++;

@@ -17,7 +17,10 @@
  * Facts of a stock: from = the first month at whose end it is in stock (or in which it is, where
  * the source says any), till = the first one at whose end it is not. When a measure asks the
  * person, the last row holds sex (2 bits) and the year of birth (14). Facts of a newest record:
- * from = its month, till = its day, rows = which conditions hold (32 bits) and zeros. */
+ * from = its month, till = its day, rows = which conditions hold (32 bits) and zeros. A fact of
+ * FACT_NAME: a name by which the person's number came: from and till = the first four bytes of the
+ * pid, rows = the tag of the name, ref = how many records of that district say so (0 in a change).
+ * It names no record. */
 #ifndef FOLD_FACTS_H
 #define FOLD_FACTS_H
 
@@ -27,6 +30,7 @@
 
 #define FACT_BYTES 24
 #define FACT_SAME_BYTES 18 /* without ref */
+#define FACT_NAME 0xffffu  /* a source beyond all */
 #define ENTITY_KEY_BYTES (1 + KEY_HASH_BYTES)
 
 static inline unsigned fact_u16(const uint8_t *p)
@@ -48,6 +52,10 @@ static inline int fact_from(const uint8_t *fact)
 static inline int fact_till(const uint8_t *fact)
 {
 	return (int)fact_u16(fact + 8);
+}
+static inline uint64_t fact_ref(const uint8_t *fact)
+{
+	return (uint64_t)fact_u16(fact + 18) << 32 | get_u32(fact + 20);
 }
 static inline uint16_t fact_row(const uint8_t *fact, size_t dim)
 {
@@ -73,8 +81,9 @@ void fact_changes_deinit(struct fact_changes *c);
 struct record_place {
 	uint32_t origin;
 	uint64_t position;
-	uint32_t city; /* the area that counts everything */
-	int weight;    /* 1: the record comes; -1: it goes */
+	uint32_t city;	       /* the area that counts everything */
+	int weight;	       /* 1: the record comes; -1: it goes */
+	const uint8_t *person; /* who the record's pid is (cases.h); NULL: nobody else */
 };
 /* Adds the record's effects to cells and changes. Returns what keeps it from being counted in all:
  * bits. */

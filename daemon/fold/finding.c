@@ -10,6 +10,9 @@ static const struct fault_def own[] = {
 		"the year of birth is unknown: counted among the oldest" },
 	{ FINDING_LEDGER, "该类条目不应写在此账本中：不予采信",
 		"this kind of entry does not belong in this ledger: nothing is made of it" },
+	{ FINDING_CASE, "身份核对：该步骤不成立（例如提出人与决定人相同）：未生效",
+		"a step on an identity case that may not be taken (who proposed it decided it, "
+		"say): without effect" },
 };
 
 static const struct fault_def *find(const struct fault_def *defs, size_t n, struct text code)

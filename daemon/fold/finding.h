@@ -11,6 +11,7 @@
 #define FINDING_KIND "F001"	/* kind of entry not known here */
 #define FINDING_NO_ROW "F002"	/* counted by a form that has no row for it */
 #define FINDING_NO_BIRTH "F003" /* the age of its person is unknown: counted with the oldest */
+#define FINDING_CASE "F005"	/* a step on an identity case that may not be taken */
 #define FINDING_LEDGER "F004"	/* not an entry for this ledger */
 
 /* Words for a code; "" when it is unknown (a newer version made it). Never NULL. */

@@ -17,11 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/fold/activity.h"
+#include "daemon/fold/cases.h"
 #include "daemon/fold/events.h"
-#include "daemon/fold/facts.h"
 #include "daemon/fold/finding.h"
-#include "daemon/fold/record_index.h"
+#include "daemon/fold/identities.h"
+#include "daemon/fold/inside.h"
 #include "daemon/base/clock.h"
 #include "proto/entry.pb-c.h"
 #include "proto/survey.h"
@@ -31,21 +31,6 @@
 #define REFUSED_MOST 1000000000u
 
 const char *const view_table_names[VIEW_TABLES] = { VIEW_TABLE_NAMES };
-
-struct fold {
-	const struct forms *forms;
-	uint32_t city;
-	struct cells *cells;
-	struct record_index *records;
-	struct samples *samples;
-	struct activities *activities;
-	struct fact_changes changes;
-	struct entity_scratch scratch;
-	uint8_t (*facts)[FACT_BYTES]; /* of one entity, after its changes */
-	size_t facts_room;
-	struct arena now, before;	   /* the entry at hand; the version that it replaces */
-	struct store_txn *views, *ledgers; /* of the chunk under way */
-};
 
 struct fold *fold_open(const struct forms *fs, uint32_t city)
 {
@@ -110,16 +95,20 @@ static struct record_place place_in(const struct fold *f, const struct entry_vie
 static unsigned effects_of(struct fold *f, const struct record *r, const struct record_place *place)
 {
 	struct effect_sinks sinks = { f->cells, &f->changes, f->samples };
+	struct record_place at = *place;
+	uint8_t person[PID_BYTES];
 
-	return record_effects(f->forms, r, place, &sinks);
+	if (f->linked && r->reg->n_persons && record_person(r, 0).pid) {
+		case_person(f->views, record_person(r, 0).pid, person);
+		at.person = person;
+	}
+	return record_effects(f->forms, r, &at, &sinks);
 }
 
-/* Takes away what the version at `position` had brought. ERR_DAMAGED: it cannot be read. */
-static int take_out(struct fold *f, uint32_t origin, uint64_t position)
+/* A record that is folded already. ERR_DAMAGED: it cannot be read. */
+static int read_back(struct fold *f, uint32_t origin, uint64_t position, struct record *r)
 {
-	struct record_place place;
 	struct entry_view e;
-	struct record r;
 	struct text bytes;
 	const struct reg *reg;
 	int err = ledger_get(f->ledgers, origin, position, &bytes);
@@ -130,13 +119,38 @@ static int take_out(struct fold *f, uint32_t origin, uint64_t position)
 	if (entry_unpack(&e, bytes, &f->before) != 0)
 		return ERR_DAMAGED;
 	reg = register_find(e.reg);
-	if (!reg || record_unpack(reg, e.body, &f->before, &r) != 0)
-		return ERR_DAMAGED;
-	e.origin = origin;
-	e.position = position;
-	place = place_in(f, &e, -1);
-	effects_of(f, &r, &place);
-	return 0;
+	return reg && record_unpack(reg, e.body, &f->before, r) == 0 ? 0 : ERR_DAMAGED;
+}
+
+static int weigh(void *arg, uint32_t origin, uint64_t position, int weight)
+{
+	struct fold *f = arg;
+	struct entry_view e = { .origin = origin, .position = position };
+	struct record_place place = place_in(f, &e, weight);
+	struct record r;
+	int err = read_back(f, origin, position, &r);
+
+	if (!err)
+		effects_of(f, &r, &place);
+	return err;
+}
+
+/* Takes away what the version at `position` had brought. */
+static int take_out(struct fold *f, uint32_t origin, uint64_t position)
+{
+	return weigh(f, origin, position, -1);
+}
+
+static int pid_of(void *arg, uint32_t origin, uint64_t position, uint8_t pid[PID_BYTES])
+{
+	struct record r;
+	int err = read_back(arg, origin, position, &r);
+
+	if (!err && !record_person(&r, 0).pid)
+		err = ERR_DAMAGED;
+	if (!err)
+		memcpy(pid, record_person(&r, 0).pid, PID_BYTES);
+	return err;
 }
 
 static void record_id(
@@ -238,6 +252,40 @@ static void fold_event(struct fold *f, const struct entry_view *e)
 		finding_put(f, e, code, NULL);
 }
 
+/* So that a person's facts can be read in the middle of a chunk. */
+static int settle(void *arg)
+{
+	struct fold *f = arg;
+	int err = fold_entities_write(f);
+
+	f->changes.n = 0;
+	return err;
+}
+
+/* Only a city says who is who: its own ledger, or that of a city below. */
+static int fold_case(struct fold *f, const struct entry_view *e)
+{
+	const struct case_hands hands = { settle, pid_of, weigh, f };
+	const char *code = FINDING_LEDGER;
+	int err = 0;
+
+	f->linked = true; /* while records move */
+	if (e->origin == f->city || (!origin_is_decisions(e->origin) && !district_known(e->origin)))
+		code = case_fold(f->views, e, &f->now, &hands, &err);
+	f->linked = case_any(f->views);
+	if (code)
+		finding_put(f, e, code, NULL);
+	return err;
+}
+
+static void fold_identity(struct fold *f, const struct entry_view *e)
+{
+	const char *code = identity_fold(f->views, e, &f->now);
+
+	if (code)
+		finding_put(f, e, code, NULL);
+}
+
 /* What the entry did goes to *did. */
 static int fold_kind(struct fold *f, const struct entry_view *e, struct activity *did)
 {
@@ -257,6 +305,11 @@ static int fold_kind(struct fold *f, const struct entry_view *e, struct activity
 	case TALLY__ENTRY_KIND__INTAKE:
 		fold_intake(f, e, did);
 		return 0;
+	case TALLY__ENTRY_KIND__IDENTITY:
+		fold_identity(f, e);
+		return 0;
+	case TALLY__ENTRY_KIND__CASE:
+		return fold_case(f, e);
 	case TALLY__ENTRY_KIND__FIGURES:
 	case TALLY__ENTRY_KIND__FORMS:
 		/* Parts of what stands beside them: read with it, and judged there. */
@@ -308,62 +361,6 @@ static int fold_entry(struct fold *f, uint32_t origin, uint64_t position)
 
 /* ---- the end of a chunk ---- */
 
-/* Changes [0, n) of one entity: its facts, and what they do to the counts. */
-static int entity_write(struct fold *f, const struct fact_change *changes, size_t n)
-{
-	bool person = changes->entity[0] == 0;
-	int table = person ? VIEW_PERSON : VIEW_GROUP;
-	struct text key = { (const char *)changes->entity + (person ? 1 : 0),
-		ENTITY_KEY_BYTES - (person ? 1 : 0) };
-	struct fact_list old = { 0 }, new = { 0 };
-	struct text value = { 0 };
-
-	if (store_get(f->views, table, key, &value) == 0) {
-		if (value.n % FACT_BYTES)
-			return ERR_DAMAGED;
-		old = (struct fact_list){ (const uint8_t(*)[FACT_BYTES])value.p,
-			value.n / FACT_BYTES };
-	}
-	if (old.n + n > f->facts_room) {
-		size_t room = (old.n + n) * 2;
-		void *more = realloc(f->facts, room * FACT_BYTES);
-
-		if (!more)
-			return ERR_NOMEM;
-		f->facts = more;
-		f->facts_room = room;
-	}
-	new = (struct fact_list){ (const uint8_t(*)[FACT_BYTES])f->facts,
-		facts_apply(old, changes, n, f->facts) };
-	if (new.n == SIZE_MAX)
-		return ERR_DAMAGED;
-	if (!entity_change(f->forms, f->city, old, new, f->cells, &f->scratch))
-		return ERR_NOMEM;
-	if (new.n)
-		store_put(f->views, table, key,
-			(struct text){ (const char *)f->facts, new.n *FACT_BYTES });
-	else if (old.n)
-		store_del(f->views, table, key);
-	return 0;
-}
-
-static int entities_write(struct fold *f)
-{
-	struct fact_changes *c = &f->changes;
-	int err = c->failed ? ERR_NOMEM : 0;
-
-	if (!err && c->n)
-		qsort(c->at, c->n, sizeof(*c->at), fact_change_order);
-	for (size_t i = 0, end; i < c->n && !err; i = end) {
-		end = i + 1;
-		while (end < c->n &&
-			memcmp(c->at[end].entity, c->at[i].entity, ENTITY_KEY_BYTES) == 0)
-			end++;
-		err = entity_write(f, &c->at[i], end - i);
-	}
-	return err;
-}
-
 static void position_write(struct fold *f, const struct fold_span *s)
 {
 	uint8_t key[4], value[8 + HASH_BYTES];
@@ -400,6 +397,7 @@ int fold_chunk(struct fold *f, struct store_txn *views, struct store_txn *ledger
 	activities_reset(f->activities);
 	f->changes.n = 0;
 	f->changes.failed = false;
+	f->linked = case_any(views);
 	for (size_t i = 0; i < n && !err; i++) {
 		struct fold_span *s = &spans[i];
 
@@ -414,7 +412,7 @@ int fold_chunk(struct fold *f, struct store_txn *views, struct store_txn *ledger
 		}
 	}
 	if (!err)
-		err = entities_write(f);
+		err = fold_entities_write(f);
 	if (!err) {
 		record_index_write(f->records, views, VIEW_RECORD);
 		cells_write(f->cells, views, VIEW_CELL);

@@ -13,22 +13,18 @@
 
 /* Goes into the digest that a views store carries: with another number all is folded anew. Raise it
  * when the fold comes to mean something else, or stores it otherwise. */
-#define FOLD_VERSION 3
+#define FOLD_VERSION 4
 
 /* Tables of a views store.
  *   META      name → value: "digest" of what the views depend on besides the ledgers
  *   FOLD      origin (4) → position (8), hash of the entry there (32): folded up to here
  *   RECORD    origin (4) hash of register and key (16) → position (8): the newest version of each
  *             record that lives
- *   PERSON    pid (16) → facts (facts.h), sorted: they name all the person's records
- *   GROUP     entity (1) hash (16) → facts with counts: classes and other things that are counted
- *             once
- *   CELL      cells.h
- *   FINDING   origin (4) position (8) → fault code, and the field after a space: entries that could
- *             not be folded, or not all
- *   SAMPLE    samples.h
- *   EVENT     events.h
- *   ACTIVITY  activity.h */
+ *   PERSON    pid (16) of the person (cases.h) → facts (facts.h), sorted: they name all the
+ * person's records GROUP     entity (1) hash (16) → facts with counts: classes and other things
+ * that are counted once CELL      cells.h FINDING   origin (4) position (8) → fault code, and the
+ * field after a space: entries that could not be folded, or not all SAMPLE    samples.h EVENT
+ * events.h ACTIVITY  activity.h IDENTITY  identities.h CASE      identities.h, cases.h */
 enum {
 	VIEW_META,
 	VIEW_FOLD,
@@ -40,11 +36,13 @@ enum {
 	VIEW_SAMPLE,
 	VIEW_EVENT,
 	VIEW_ACTIVITY,
+	VIEW_IDENTITY,
+	VIEW_CASE,
 	VIEW_TABLES
 };
 #define VIEW_TABLE_NAMES \
 	"meta", "fold", "record", "person", "group", "cell", "finding", "sample", "event", \
-		"activity"
+		"activity", "identity", "case"
 extern const char *const view_table_names[VIEW_TABLES];
 
 struct fold; /* scratch memory of a fold; one thread at a time */

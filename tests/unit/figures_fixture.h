@@ -35,6 +35,7 @@ static const char *const registers_of[] = { "training", "certificate", "assessme
 
 /* One record as the model knows it; not every field has a meaning in every register. */
 struct rec {
+	unsigned name; /* of the person: which tag */
 	bool live;
 	int reg;
 	unsigned world, key, person, sex;
@@ -144,7 +145,7 @@ static inline size_t rec_pack(struct city *c, const struct rec *r, uint8_t *out)
 	Tally__Assessment a = TALLY__ASSESSMENT__INIT;
 	Tally__Person p = TALLY__PERSON__INIT;
 	ProtobufCBinaryData tags[3];
-	uint8_t pid[16], tag[8] = { 1 };
+	uint8_t pid[16], tag[8] = { 1, (uint8_t)r->name };
 	char key[64], class_no[16];
 
 	pid_of(r->person, pid);
