@@ -12,6 +12,7 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/survey/form_keys.h"
+#include "daemon/talent/talent_alert.h"
 #include "proto/check.h"
 
 #define RULES_MEMORY (1024u * 1024)
@@ -27,6 +28,9 @@ static const struct key chain_keys[] = {
 	{ "en", KEY_TEXT, true },
 	{ "clause", KEY_SECTION, true },
 	{ "unless", KEY_SECTION, false },
+};
+static const struct key list_keys[] = {
+	{ "clause", KEY_SECTION, true },
 };
 static const struct key clause_keys[] = {
 	{ "zh", KEY_TEXT, true },
@@ -70,10 +74,11 @@ static struct talent_clause *clause_read(struct loader *l, const struct node *se
 }
 
 /* The clauses of a section that stand under a name. */
-static const struct talent_clause *clauses_read(
+const struct talent_clause *talent_clauses_read(
 	struct loader *l, const struct node *section, const char *name)
 {
 	const struct talent_clause *first = NULL, **tail = &first;
+	size_t n_clauses = 0;
 
 	for (const struct node *n = section->inside; n && !l->failed; n = n->next) {
 		struct talent_clause *c = NULL;
@@ -83,6 +88,8 @@ static const struct talent_clause *clauses_read(
 		for (const struct talent_clause *k = first; k; k = k->next)
 			if (text_is(n->text, k->id))
 				form_refuse(l, n->line, "stands twice", n->text);
+		if (++n_clauses > TALENT_CLAUSES_MAX)
+			form_refuse(l, n->line, "more clauses than can be held", n->text);
 		c = l->failed ? NULL : clause_read(l, n);
 		if (!c)
 			return NULL;
@@ -111,9 +118,11 @@ static void gate_read(struct loader *l, struct talent_rules *t, const struct nod
 		at = (const struct talent_gate **)&(*at)->next)
 		if ((*at)->valid_from == g->valid_from)
 			form_refuse(l, from->line, "two gates begin on this day", from->text);
-	g->clauses = clauses_read(l, section, "clause");
+	g->clauses = talent_clauses_read(l, section, "clause");
 	g->next = *at;
 	*at = g;
+	if (++t->n_gates > TALENT_GATES_MAX)
+		form_refuse(l, section->line, "more gates than can be held", section->text);
 }
 
 static void chain_read(struct loader *l, struct talent_rules *t, const struct node *section)
@@ -129,9 +138,21 @@ static void chain_read(struct loader *l, struct talent_rules *t, const struct no
 	for (; *at; at = (const struct talent_chain **)&(*at)->next)
 		if (text_is(section->text, (*at)->id))
 			form_refuse(l, section->line, "stands twice", section->text);
-	c->clauses = clauses_read(l, section, "clause");
-	c->unless = clauses_read(l, section, "unless");
+	c->clauses = talent_clauses_read(l, section, "clause");
+	c->unless = talent_clauses_read(l, section, "unless");
 	*at = c;
+	if (++t->n_chains > TALENT_CHAINS_MAX)
+		form_refuse(l, section->line, "more chains than can be held", section->text);
+}
+
+/* A list of clauses that stands once: level, home, profile. */
+static void list_read(
+	struct loader *l, const struct talent_clause **list, const struct node *section)
+{
+	if (*list)
+		form_refuse(l, section->line, "stands twice", section->name);
+	if (!l->failed && KEYS_CHECK(l, section, list_keys))
+		*list = talent_clauses_read(l, section, "clause");
 }
 
 static void file_read(struct loader *l, struct talent_rules *t, const struct form_source *file)
@@ -146,6 +167,14 @@ static void file_read(struct loader *l, struct talent_rules *t, const struct for
 			gate_read(l, t, n);
 		else if (n->kind == NODE_SECTION && text_is(n->name, "chain"))
 			chain_read(l, t, n);
+		else if (n->kind == NODE_SECTION && text_is(n->name, "alert"))
+			talent_alert_read(l, t, n);
+		else if (n->kind == NODE_SECTION && text_is(n->name, "level"))
+			list_read(l, &t->level, n);
+		else if (n->kind == NODE_SECTION && text_is(n->name, "home"))
+			list_read(l, &t->home, n);
+		else if (n->kind == NODE_SECTION && text_is(n->name, "profile"))
+			list_read(l, &t->profile, n);
 		else
 			form_refuse(l, n->line, "not a kind of rule", n->name);
 	}
@@ -167,14 +196,14 @@ struct talent_rules *talent_rules_open(const struct form_source *files, size_t n
 	struct loader l = { .file = "", .m = m };
 
 	if (t)
-		t->home = calloc(1, sizeof(*t->home));
-	if (!t || !t->home) {
+		t->memory = calloc(1, sizeof(*t->memory));
+	if (!t || !t->memory) {
 		errmsg_set(m, "no memory for the rules");
 		free(t);
 		return NULL;
 	}
-	arena_init(&t->home->arena, RULES_MEMORY);
-	l.fs = t->home;
+	arena_init(&t->memory->arena, RULES_MEMORY);
+	l.fs = t->memory;
 	for (size_t i = 0; i < n && !l.failed; i++)
 		file_read(&l, t, &files[i]);
 	digest(t, files, n);
@@ -188,7 +217,7 @@ void talent_rules_close(struct talent_rules *t)
 {
 	if (!t)
 		return;
-	forms_close(t->home);
+	forms_close(t->memory);
 	free(t);
 }
 
@@ -234,6 +263,20 @@ bool talent_clause_speaks(const struct talent_clause *c, const struct talent_rec
 
 	return talent_clause_takes(c, r) && talent_clause_days(c, r, &from, &over) && from <= day &&
 	       (!over || day < over);
+}
+
+const struct talent_clause *talent_clause_of(
+	const struct talent_clause *list, const struct talent_record *r, unsigned *number)
+{
+	unsigned n = 0;
+
+	for (const struct talent_clause *c = list; c; c = c->next, n++) {
+		if (!talent_clause_takes(c, r))
+			continue;
+		*number = n;
+		return c;
+	}
+	return NULL;
 }
 
 const struct talent_gate *talent_gate_at(const struct talent_rules *t, int day)

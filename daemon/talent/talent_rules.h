@@ -40,11 +40,25 @@ struct talent_chain {
 	const struct talent_chain *next;
 };
 
+struct talent_alert;
+
+#define TALENT_CHAINS_MAX 16
+#define TALENT_GATES_MAX 250
+#define TALENT_CLAUSES_MAX 32 /* of one section */
+
 struct talent_rules {
 	const struct talent_gate *gates;   /* newest first */
 	const struct talent_chain *chains; /* in the order of the files */
+	size_t n_gates, n_chains;
+	/* Which certificates make a level: the highest that speaks counts. */
+	const struct talent_clause *level;
+	/* Where a person stands: by the newest record (`from`) of the first clause that has one. */
+	const struct talent_clause *home;
+	/* What is shown of a talent: the records of each clause from their day on. */
+	const struct talent_clause *profile;
+	const struct talent_alert *alerts; /* talent_alert.h; in the order of the files */
 	uint8_t digest[HASH_BYTES];	   /* of all files */
-	struct forms *home;		   /* memory */
+	struct forms *memory;
 };
 
 /* NULL and words in m (file and line) when a rule does not fit. After registers_init(). The files
@@ -65,6 +79,10 @@ bool talent_clause_takes(const struct talent_clause *c, const struct talent_reco
 bool talent_clause_speaks(const struct talent_clause *c, const struct talent_record *r, int day);
 bool talent_clause_days(
 	const struct talent_clause *c, const struct talent_record *r, int *from, int *over);
+
+/* The clause of a list that takes the record, or NULL; its number in the list. */
+const struct talent_clause *talent_clause_of(
+	const struct talent_clause *list, const struct talent_record *r, unsigned *number);
 
 /* The gate in force; NULL before the first. */
 const struct talent_gate *talent_gate_at(const struct talent_rules *t, int day);

@@ -1,0 +1,326 @@
+/* The index against the rows that it is made of: random talents come, change and go, days pass and
+ * go back; every search finds what a walk over all rows finds, page by page. And rows against the
+ * records they are made of: in any order, also twice. */
+#include "tests/unit/talent_fixture.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/talent/talent_index.h"
+
+#define PEOPLE 3000
+
+struct person {
+	uint8_t pid[PID_BYTES];
+	char row[64 * TALENT_ITEM_BYTES];
+	size_t n; /* 0: not there */
+};
+
+static struct person people[PEOPLE];
+static struct talent_rules *rules;
+
+static unsigned any(unsigned n)
+{
+	return (unsigned)random_below(n);
+}
+
+static const char *one_of(const char *const *list, unsigned n)
+{
+	return list[any(n)];
+}
+
+static void any_words(char out[256], const char **reg)
+{
+	static const char *const levels[] = { "5", "4", "3", "2", "1", "T", "S" };
+	static const char *const occs[] = { "6-18-01-01", "6-18-01-02", "6-18-02-01", "6-20-01-01",
+		"4-03-01-01", "1-01-01-01" };
+	static const char *const titles[] = { "grand", "expert", "chief", "model", "district" };
+	static const char *const status[] = { "employed", "unemployed", "retired" };
+	static const char *const industries[] = { "A", "C", "T" };
+	unsigned day = 20100101 + any(15) * 10000 + any(12) * 100 + any(28),
+		 later = day + (1 + any(8)) * 10000;
+
+	switch (any(5)) {
+	case 0:
+	case 1:
+		*reg = "certificate";
+		snprintf(out, 256, "kind=qualification level=%s occupation=%s issued_on=%u",
+			one_of(levels, 7), one_of(occs, 6), day);
+		if (any(2))
+			snprintf(out + strlen(out), 64, " valid_until=%u", later);
+		break;
+	case 2:
+		*reg = "honour";
+		snprintf(out, 256, "title=%s granted_on=%u", one_of(titles, 5), day);
+		if (any(3) == 0)
+			snprintf(out + strlen(out), 64, " revoked_on=%u", later);
+		break;
+	case 3:
+		*reg = "person";
+		snprintf(out, 256, "status=%s industry=%s as_of=%u", one_of(status, 3),
+			one_of(industries, 3), day);
+		break;
+	default:
+		*reg = "training";
+		snprintf(out, 256, "programme=%u area=lingang enrolled_on=%u", 1 + any(10), day);
+		break;
+	}
+}
+
+/* A person's records in two orders, once with one of them twice: the same row. */
+static void person_make(struct person *p)
+{
+	static const uint32_t origins[] = { 310101, 310115, 310151 };
+	struct record records[8];
+	uint32_t from[8];
+	struct buf row = { 0 }, again = { 0 };
+	unsigned n = 1 + any(7);
+	char words[8][256];
+	struct arena a;
+
+	arena_init(&a, 1 << 20);
+	for (unsigned i = 0; i < n; i++) {
+		const char *reg;
+
+		any_words(words[i], &reg);
+		records[i] = record_of_person(&a, reg, words[i], p->pid);
+		from[i] = origins[any(3)];
+	}
+	for (unsigned i = 0; i < n; i++)
+		talent_row_add(&row, rules, &(struct talent_record){ &records[i], from[i] });
+	talent_row_end(&row);
+	for (unsigned i = n; i-- > 0;)
+		for (unsigned k = 0; k < 1 + (i == 0); k++)
+			talent_row_add(
+				&again, rules, &(struct talent_record){ &records[i], from[i] });
+	talent_row_end(&again);
+	assert_false(row.failed || again.failed);
+	assert_int_equal(row.n, again.n);
+	assert_memory_equal(row.p, again.p, row.n);
+	assert_true(row.n <= sizeof(p->row));
+	memcpy(p->row, row.p, row.n);
+	p->n = row.n;
+	buf_deinit(&row);
+	buf_deinit(&again);
+	arena_deinit(&a);
+}
+
+static struct talent_query any_query(void)
+{
+	static const char *const prefixes[] = { "6", "6-1", "6-18", "6-18-01", "6-18-01-0",
+		"6-18-01-02", "9-99" };
+	struct talent_query q = { 0 };
+
+	if (any(2))
+		q.level_min = (uint8_t)(1 + any(8));
+	if (any(3) == 0)
+		assert_true(
+			talent_occupation(text_of(one_of(prefixes, 7)), &q.occ_least, &q.occ_most));
+	if (any(4) == 0)
+		q.honours = 1u << any(14);
+	if (any(6) == 0)
+		q.programmes = 1u << any(10) | 1u << any(10);
+	if (any(6) == 0)
+		q.areas = 1u << any(7);
+	if (any(4) == 0)
+		q.district = 310101 + 14 * any(4);
+	if (any(5) == 0)
+		q.status = (uint8_t)(1 + any(4));
+	if (any(5) == 0)
+		q.industry = (uint8_t)(1 + any(3));
+	if (any(8) == 0)
+		q.chains = 1u << any(5);
+	if (any(5) == 0)
+		q.born_from = 1900 + (int)any(8);
+	if (any(5) == 0)
+		q.born_to = 1902 + (int)any(8);
+	q.outside = any(4) == 0;
+	return q;
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	return memcmp(a, b, PID_BYTES);
+}
+
+static void search_equals_walk(struct talent_index *x, int day)
+{
+	static struct talent_hit hits[PEOPLE];
+	struct talent_query q = any_query();
+	struct talent_found found;
+	struct talent_facets *facets = calloc(1, sizeof(*facets));
+	uint8_t after[PID_BYTES];
+	size_t limit = 1 + any(40), n = 0;
+	uint64_t total = 0, level[16] = { 0 }, honour[32] = { 0 };
+	bool first = true;
+
+	talent_index_find(x, &q, NULL, hits, limit, &found, facets);
+	for (size_t i = 0; i < PEOPLE; i++) {
+		struct talent_state s;
+
+		if (!people[i].n)
+			continue;
+		assert_true(talent_state_at(
+			&s, rules, (struct text){ people[i].row, people[i].n }, day));
+		if (!talent_query_takes(&q, &s))
+			continue;
+		total++;
+		level[s.level]++;
+		for (unsigned k = 0; k < 32; k++)
+			honour[k] += s.honours >> k & 1;
+		if (n == found.n) { /* the next page */
+			assert_true(first || found.more);
+			if (!first || n)
+				talent_index_find(x, &q, after, hits, limit, &found, NULL);
+			first = false;
+			n = 0;
+			assert_true(found.n > 0);
+		}
+		assert_memory_equal(hits[n].pid, people[i].pid, PID_BYTES);
+		s.changes = hits[n].state.changes;
+		s.clause = hits[n].state.clause;
+		assert_int_equal(s.n_occs, hits[n].state.n_occs);
+		assert_memory_equal(s.occs, hits[n].state.occs, s.n_occs * sizeof(*s.occs));
+		assert_int_equal(s.district, hits[n].state.district);
+		assert_int_equal(s.level, hits[n].state.level);
+		assert_int_equal(s.birth_year, hits[n].state.birth_year);
+		assert_true(s.honours == hits[n].state.honours && s.areas == hits[n].state.areas);
+		assert_true(s.programmes == hits[n].state.programmes);
+		assert_true(s.status == hits[n].state.status && s.in == hits[n].state.in);
+		memcpy(after, hits[n++].pid, PID_BYTES);
+	}
+	assert_int_equal(found.total, total);
+	assert_false(found.more);
+	assert_int_equal(n, found.n);
+	assert_memory_equal(level, facets->levels, sizeof(level));
+	assert_memory_equal(honour, facets->honours, sizeof(honour));
+	talent_facets_deinit(facets);
+	free(facets);
+}
+
+static bool row_of(void *arg, const uint8_t pid[PID_BYTES], struct text *row)
+{
+	struct person *p = bsearch(pid, people, PEOPLE, sizeof(*people), by_pid);
+
+	(void)arg;
+	assert_non_null(p);
+	*row = (struct text){ p->row, p->n };
+	return p->n > 0;
+}
+
+static void searches_find_what_a_walk_finds(void **state)
+{
+	unsigned seeds =
+		getenv("TALLY_UNIT_SEEDS") ? (unsigned)atoi(getenv("TALLY_UNIT_SEEDS")) : 3;
+
+	(void)state;
+	for (unsigned seed = 1; seed <= seeds; seed++) {
+		struct talent_index *x;
+		int day = 20200101;
+
+		random_hold(seed);
+		for (size_t i = 0; i < PEOPLE; i++) {
+			people[i].n = 0;
+			for (unsigned k = 0; k < PID_BYTES; k++)
+				people[i].pid[k] = (uint8_t)any(k ? 256 : 4);
+		}
+		qsort(people, PEOPLE, sizeof(*people), by_pid);
+		x = talent_index_open(rules, day);
+		for (unsigned round = 0; round < 30; round++) {
+			struct talent_change changes[400];
+			struct talent_index_stats st;
+			size_t n = any(400), there = 0;
+
+			for (size_t i = 0; i < n; i++) {
+				/* At times most of them go. */
+				struct person *p = &people[any(PEOPLE)];
+
+				p->n = 0;
+				if (any(10) > (round % 10 == 9 ? 8 : 1))
+					person_make(p);
+				memcpy(changes[i].pid, p->pid, PID_BYTES);
+				changes[i].row = (struct text){ p->row, p->n };
+				assert_true(talent_index_put(x, &changes[i], 1));
+			}
+			if (any(3) == 0) {
+				day = 20120101 + (int)any(16) * 10000 + (int)any(12) * 100;
+				assert_true(talent_index_turn(x, day, row_of, NULL));
+			}
+			assert_int_equal(talent_index_day(x), day);
+			for (unsigned k = 0; k < 10; k++)
+				search_equals_walk(x, day);
+			for (size_t i = 0; i < PEOPLE; i++)
+				there += people[i].n > 0;
+			talent_index_stats(x, &st);
+			assert_int_equal(st.talents, there);
+		}
+		talent_index_close(x);
+		random_release();
+	}
+}
+
+static void ids_come_back(void **state)
+{
+	char text[TALENT_ID_TEXT];
+	uint8_t pid[PID_BYTES], back[TALENT_ID_BYTES];
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		random_bytes(pid, sizeof(pid));
+		talent_id_print(pid, text);
+		assert_int_equal(strlen(text), TALENT_ID_TEXT - 1);
+		assert_true(talent_id_parse(text_of(text), back));
+		assert_memory_equal(pid, back, TALENT_ID_BYTES);
+	}
+	memset(pid, 0xff, sizeof(pid));
+	talent_id_print(pid, text);
+	assert_string_equal(text, "TZZZZZZZZZZZZZZZZ");
+	assert_true(talent_id_parse(TEXT("toooooooooooooool"), back));
+	assert_memory_equal(back, "\0\0\0\0\0\0\0\0\0\1", 10);
+	assert_false(talent_id_parse(TEXT("TZZZZZZZZZZZZZZZ"), back));
+	assert_false(talent_id_parse(TEXT("TZZZZZZZZZZZZZZZU"), back));
+	assert_false(talent_id_parse(TEXT("XZZZZZZZZZZZZZZZZ"), back));
+}
+
+static void occupations_and_their_beginnings(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t least, most;
+	} rows[] = { { "6", 6000000, 6999999 }, { "6-", 6000000, 6999999 },
+		{ "6-1", 6100000, 6199999 }, { "6-18-01", 6180100, 6180199 },
+		{ "6-18-01-02", 6180102, 6180102 } };
+	static const char *const bad[] = { "", "x", "61", "6-18-01-02-", "6-18-01-023", "-6",
+		"6_18" };
+	uint32_t least, most;
+	char out[12];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_true(talent_occupation(text_of(rows[i].text), &least, &most));
+		assert_int_equal(least, rows[i].least);
+		assert_int_equal(most, rows[i].most);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_false(talent_occupation(text_of(bad[i]), &least, &most));
+	talent_occupation_print(6180102, out);
+	assert_string_equal(out, "6-18-01-02");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(searches_find_what_a_walk_finds),
+		cmocka_unit_test(ids_come_back),
+		cmocka_unit_test(occupations_and_their_beginnings),
+	};
+	struct errmsg m = { "" };
+	int failed;
+
+	if (registers_init() || hash_init())
+		return 1;
+	rules = talent_rules_open(talent_sources, talent_sources_n, &m);
+	if (!rules)
+		return 1;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	talent_rules_close(rules);
+	return failed;
+}
