@@ -2,7 +2,8 @@
  * columns that do not apply in this kind of period.
  *
  * A quotient is exact until it is rounded once, half away from zero, to hundredths; without a
- * denominator there is none: it does not apply. What builds on a marked cell has its mark.
+ * denominator there is none: it does not apply. Nor do quantiles of no values. What builds on a
+ * marked cell has its mark.
  *
  * Place 0 is derived like the others: it stands for all rows that are not there. Where that is not
  * so (a total that means nothing in some rows) every row gets a place. */
@@ -81,6 +82,8 @@ static void cell_derive(struct figures *f, size_t place, size_t i)
 		formula(f, place, i);
 	else if (mm->kind == MEASURE_TIME || mm->kind == MEASURE_FORECAST)
 		figures_pace(f, place, i);
+	else if (mm->kind == MEASURE_QUANTILE && f->values[first + (size_t)mm->of] == 0)
+		f->marks[first + i] |= MARK_NONE;
 	else if (mm->reported >= 0 && f->values[first + (size_t)mm->reported] == 0)
 		f->marks[first + i] |= MARK_MISSING;
 }
@@ -98,7 +101,8 @@ void figures_derive(struct figures *f)
 		const struct measure *mm = &form->measures[i];
 		bool applies = f->inner || mm->periods & 1u << f->period.kind;
 
-		if (applies && totals && form_kept(mm) && mm->reported < 0)
+		if (applies && totals && form_kept(mm) && mm->reported < 0 &&
+			mm->kind != MEASURE_QUANTILE)
 			continue;
 		for (size_t place = 0; place < f->n_places; place++) {
 			size_t at = place * form->n_measures + i;

@@ -154,7 +154,7 @@ static bool whole_key(struct columns *c, const bool *seen, struct errmsg *m)
 	for (int i = 0; reg->key[i] != -2; i++) {
 		int f = reg->key[i] == -1 ? reg->persons[0].doc_number : reg->key[i];
 
-		if (reg->key[i] == -1)
+		if (reg->key[i] == -1 && !seen[reg->persons[0].doc_type])
 			(void)may_be_missing(c, seen, (size_t)reg->persons[0].doc_type);
 		if (!seen[f] && reg->fields[f].required) {
 			errmsg_set(m,

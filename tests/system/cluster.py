@@ -197,6 +197,10 @@ class Node:
     def ctl(self, *words, **kw):
         return ctl(*words, socket_path=self.socket, **kw)
 
+    def load(self, register, *files, codes=(0,), **kw):
+        """Imports; (accepted, changed, unchanged, refused) of the last line."""
+        return counts(self.ctl("import", register, *files, codes=codes, **kw).out)
+
     def get(self, path, accept="application/json"):
         """(HTTP status, body) over the control socket, without tallyctl."""
         c = _UnixConnection(self.socket)
@@ -256,10 +260,6 @@ class Collector(Node):
         shutil.copy(cluster.pid_key(), self.keys_dir)
         for name, keys, port in parents:
             self.sections.append(("parent", name, {"endpoint": f"tcp://127.0.0.1:{port}", **keys}))
-
-    def load(self, register, *files, codes=(0,), **kw):
-        """Imports; (accepted, changed, unchanged, refused) of the last line."""
-        return counts(self.ctl("import", register, *files, codes=codes, **kw).out)
 
     def parent(self):
         return self.status()["parents"][0]

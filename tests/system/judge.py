@@ -63,6 +63,11 @@ def parse_date(text):
     return y * 10000 + mo * 100 + d
 
 
+def ordinal(day):
+    """The number of a day yyyymmdd, for differences."""
+    return day and datetime.date(day // 10000, day // 100 % 100, day % 100).toordinal()
+
+
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 PROVINCES = {int(p) for p in (
     "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83").split()}
@@ -157,14 +162,21 @@ def cell(kind, codes, text):
             raise Bad
         return text
     if kind == "dec1":
-        if not re.fullmatch(r"\d+(\.\d)?", text):
+        if not re.fullmatch(r"-?\d+(\.\d)?", text):
             raise Bad
-        whole, _, tenth = text.partition(".")
-        return int(whole) * 10 + int(tenth or 0)
+        whole, _, tenth = text.lstrip("-").partition(".")
+        return (int(whole) * 10 + int(tenth or 0)) * (-1 if text[0] == "-" else 1)
     if kind == "money":
         if not re.fullmatch(r"(\d+|\d{1,3}(,\d{3})+)(\.\d{1,2})?", text):
             raise Bad
-        return text
+        whole, _, cents = text.replace(",", "").partition(".")
+        if int(whole) * 100 + int(cents.ljust(2, "0") or 0) > 10**13:
+            raise Bad
+        return int(whole) * 100 + int(cents.ljust(2, "0"))
+    if kind in ("int", "year"):
+        if not re.fullmatch(r"\d+", text) or int(text) > 10**12 or kind == "year" and not 1950 <= int(text) <= TODAY.year + 5:
+            raise Bad
+        return int(text)
     if kind == "bool":
         if text.lower() not in BOOLEANS:
             raise Bad
@@ -183,50 +195,138 @@ def code(name, text):
     raise Bad
 
 
-# ---- rules between fields: each yields the fields at fault ----
+# ---- rules between fields: each yields the fields at fault; what is absent says nothing ----
+
+def given_when(r, condition, *names):
+    for name in names:
+        if condition and r[name] is None:
+            yield name
+
+
+def order(r, *names):
+    """Dates, in this order; each against the one before it."""
+    for before, after in zip(names, names[1:]):
+        if r[before] and r[after] and r[after] < r[before]:
+            yield after
+
+
+def at_most(r, *names):
+    """Numbers: each not above the one before it."""
+    for most, name in zip(names, names[1:]):
+        if r[most] is not None and r[name] is not None and r[name] > r[most]:
+            yield name
+
+
+def within(r, low, high, *names):
+    for name in names:
+        if r[name] is not None and not (low <= r[name] and (high is None or r[name] <= high)):
+            yield name
+
+
+def fits(r, pattern, name):
+    if r[name] and not re.fullmatch(pattern, r[name]):
+        yield name
+
+
+def level_rules(r, without):
+    if r["kind"] in without:
+        if r["level"]:
+            yield "level"
+    elif r["kind"] and not r["level"]:
+        yield "level"
+
 
 def training_rules(r):
-    if r["channel"] == "enterprise" and not r["employer"]:
-        yield "employer"
-    if r["result"] in ("completed", "withdrawn") and not r["ended_on"]:
-        yield "ended_on"
-    if r["ended_on"] and r["enrolled_on"] and r["ended_on"] < r["enrolled_on"]:
-        yield "ended_on"
-    for name in ("hours_online", "hours_offline"):
-        if (r[name] or 0) > 20000:
-            yield name
+    yield from given_when(r, r["channel"] == "enterprise", "employer")
+    yield from given_when(r, r["result"] in ("completed", "withdrawn"), "ended_on")
+    yield from order(r, "enrolled_on", "ended_on")
+    yield from within(r, 0, 20000, "hours_online", "hours_offline")
 
 
 def certificate_rules(r):
-    if r["kind"] in ("special", "newskill", "foreign"):
-        if r["level"]:
-            yield "level"
-    elif r["kind"] and not r["level"]:
-        yield "level"
-    if r["revoked_on"] and r["issued_on"] and r["revoked_on"] < r["issued_on"]:
-        yield "revoked_on"
+    yield from level_rules(r, ("special", "newskill", "foreign"))
+    yield from order(r, "issued_on", "revoked_on")
 
 
 def assessment_rules(r):
-    if r["kind"] in ("special", "newskill"):
-        if r["level"]:
-            yield "level"
-    elif r["kind"] and not r["level"]:
-        yield "level"
-    if r["sat_on"] and r["registered_on"] and r["sat_on"] < r["registered_on"]:
-        yield "sat_on"
-    for name in ("theory", "practice"):
-        if (r[name] or 0) > 1000:
+    yield from level_rules(r, ("special", "newskill"))
+    yield from order(r, "registered_on", "sat_on")
+    yield from within(r, 0, 1000, "theory", "practice")
+
+
+def apprenticeship_rules(r):
+    for name in ("mentor_employer", "mentor_school"):
+        if r[name] and re.search(r"\d{15}", r[name]):
             yield name
+    yield from given_when(r, (r["mentor_allowance"] or 0) > 0, "mentor_employer")
+    yield from given_when(r, r["status"] and r["status"] != "running", "ended_on")
+    if r["certified"] and r["status"] and r["status"] != "completed":
+        yield "certified"
 
 
+def subsidy_rules(r):
+    yield from given_when(r, r["purpose"] == "training", "channel")
+    pays = {"individual": "person", "enterprise": "unit", "sme": "unit"}.get(r["channel"])
+    if pays and r["payee_kind"] and r["payee_kind"] != pays:
+        yield "payee_kind"
+    yield from given_when(r, r["payee_kind"] == "unit", "payee")
+    yield from at_most(r, "claimed", "approved", "paid", "recovered")
+    yield from given_when(r, (r["paid"] or 0) > 0, "paid_on")
+    yield from given_when(r, (r["recovered"] or 0) > 0, "recovered_on")
+
+
+def expense_rules(r):
+    yield from at_most(r, "spent", "spent_frontline")
+    yield from at_most(r, "staff", "staff_frontline")
+    yield from given_when(r, r["ownership"] == "state", "growth_skilled", "growth_managers")
+
+
+def introduction_rules(r):
+    yield from fits(r, "[A-Z]{3}", "nationality")
+    yield from order(r, "received_on", "decided_on")
+
+
+def demand_rules(r):
+    yield from fits(r, r"(19|20)\d\d-H[12]", "period")
+    yield from within(r, 1, 5, "urgency")
+
+
+LED = ("studio_city", "studio_state", "studio_district", "chief")
 RULES = {"training": training_rules, "certificate": certificate_rules, "assessment": assessment_rules,
-         "person": lambda r: ()}
+         "apprenticeship": apprenticeship_rules, "subsidy": subsidy_rules, "expense": expense_rules,
+         "introduction": introduction_rules, "demand": demand_rules,
+         "organisation": lambda r: order(r, "opened", "closed"),
+         "facility": lambda r: given_when(r, r["kind"] in LED, "lead_name", "lead_doc_number"),
+         "honour": lambda r: given_when(r, not r["unit"], "name", "doc_type", "doc_number"),
+         "contest_entry": lambda r: within(r, 1, None, "rank"),
+         "fund": lambda r: at_most(r, "budget", "allotted"),
+         "figure": lambda r: fits(r, r"(19|20)\d\d(-Q[1-4]|-(0[1-9]|1[0-2]))?", "period")}
+NOTHING = lambda r: ()  # noqa: E731
+
+
+def identity(record, cells, prefix, bad):
+    """The person whom a row names, as `person`, `female` and `birth`; no form counts who leads a facility."""
+    kind = record[f"{prefix}doc_type"]
+    try:
+        if kind and record[f"{prefix}doc_number"]:
+            number, female = document(kind, cells.get(f"{prefix}doc_number", ""))
+            record[f"{prefix}person"] = f"{kind}/{number}"
+            if not prefix:
+                record["female"], record["birth"] = female, birth_year(kind, number)
+    except Bad:
+        bad.append(f"{prefix}doc_number")
+
+
+def birth_year(kind, number):
+    """As a document tells it: the resident identity card and the foreign card of 2023 do."""
+    if kind == "111":
+        return int(number[6:10])
+    return int(number[6:10]) if kind == "553" and number[0] == "9" else None
 
 
 def judge_row(register, cells):
-    """cells: {field: text}. (record, fields at fault); the record's person is in `person` and `female`."""
-    record, bad = {}, []
+    """cells: {field: text}. (record, fields at fault). Who it is about stands in `person`, `female` and `birth`."""
+    record, bad = {"person": None, "female": None, "birth": None}, []
     for field in REGISTERS[register]:
         text = cells.get(field.name, "")
         if register == "person" and field.name == "doc_type" and field.name not in cells:
@@ -240,19 +340,15 @@ def judge_row(register, cells):
             if value is None and field.required == "y":
                 bad.append(field.name)
         record[field.name] = value
-    kind = record["doc_type"]
-    try:
-        if kind and "doc_number" not in bad:
-            number, record["female"] = document(kind, cells.get("doc_number", ""))
-            record["person"] = f"{kind}/{number}"
-    except Bad:
-        bad.append("doc_number")
+    for field in REGISTERS[register]:
+        if field.type == "person.doc_number":
+            identity(record, cells, field.name[:-len("doc_number")], bad)
     if register == "certificate" and record["kind"] and record["number"]:
         try:
             record["number"] = certificate_number(record["kind"], record["number"])
         except Bad:
             bad.append("number")
-    bad += [f for f in RULES[register](record) if f not in bad]
+    bad += [f for f in RULES.get(register, NOTHING)(record) if f not in bad]
     return record, bad
 
 
@@ -267,5 +363,15 @@ def judge_file(register, path):
         yield line, record, bad
 
 
-KEY = {"training": lambda r: r["enrolment_no"], "certificate": lambda r: r["number"],
-       "assessment": lambda r: r["assessment_no"], "person": lambda r: f"{r['person']}/{r['as_of']}"}
+KEYS = {r: [row[1] for row in sorted((row for row in _table("registers.tsv") if row[0] == r and row[6:7] > [""]), key=lambda row: int(row[6]))]
+        for r in REGISTERS}
+
+
+def natural_key(register, record):
+    """Its parts, in the order of the register's key; a document stands for its person."""
+    return tuple(record["person"] if name == "doc_number" else record[name] for name in KEYS[register])
+
+
+def key_text(register, record):
+    """As `retract` wants it."""
+    return "/".join("" if v is None else str(v) for v in natural_key(register, record))

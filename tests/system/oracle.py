@@ -1,8 +1,10 @@
-"""Every cell of forms 02 and 03, computed in sqlite from the clerks' files and nothing else.
+"""Every cell of the survey's forms, computed in sqlite from the clerks' files and nothing else.
 
 The oracle takes in the same history as the daemons (files, corrections, retractions, in the order of each district)
-and answers with {(area, dim, dim, measure): value as `form show -o csv` writes it} for a form and a period. It is
-written from the survey page; it shares no code with the C and does not know its tables.
+and answers with {(area, dim, …, measure): value as `form show -o csv` writes it} for a form and a period. It is written
+from the survey page and the readings of aggregator/README.md; it shares no code with the C and reads none of its forms.
+
+    files ──► judge ──► a table for each register ──► oracle_forms_*: one function a form ──► Sheet: cells with their status
 
 As a program: oracle.py DIR [FORM PERIOD [cumulative]] reads a generated DIR and prints the cells."""
 
@@ -12,48 +14,36 @@ import sqlite3
 import sys
 
 import judge
-
-CITY = "310000"
-SCHEMA = """
-create table training (district, key, class_no, person, female, type, channel, status, migrant, veteran, disabled,
-    enrolled, ended, completed, online, offline, primary key (district, key)) without rowid;
-create table certificate (district, key, person, kind, level, issued, revoked, foreign_, primary key (district, key)) without rowid;
-create table assessment (district, key, person, kind, level, registered, sat, result, primary key (district, key)) without rowid;
-create table person (district, key, as_of, primary key (district, key)) without rowid;
-"""
-LEVELS = ("5", "4", "3", "2", "1", "T", "S", "_Z")
-
-
-def span(period, cumulative=False):
-    """First and last day of a period as yyyymmdd numbers; the last day may be 31 in any month, since it only bounds."""
-    year = int(period[:4]) * 10000
-    if len(period) == 4:
-        return year + 101, year + 1231
-    if period[5] == "Q":
-        q = int(period[6])
-        return year + (3 * q - 2) * 100 + 1, year + 3 * q * 100 + 31
-    if period[5] == "H":
-        h = int(period[6])
-        return year + (6 * h - 5) * 100 + 1, year + 6 * h * 100 + 31
-    month = int(period[5:7])
-    return year + (101 if cumulative else month * 100 + 1), year + month * 100 + 31
-
-
-def periods(form, year):
-    """[(period, cumulative)]: every one of the form's kinds in a year."""
-    months = [f"{year}-{m:02d}" for m in range(1, 13)]
-    quarters = [f"{year}-Q{q}" for q in range(1, 5)]
-    if form == "02":
-        return [(m, False) for m in months] + [(m, True) for m in months] + [(q, False) for q in quarters] + [(str(year), False)]
-    return [(q, False) for q in quarters] + [(str(year), False)]
-
+import oracle_forms_flow  # noqa: F401  (the forms put themselves into FORMS)
+import oracle_forms_plan  # noqa: F401
+import oracle_forms_sample  # noqa: F401
+import oracle_forms_stock  # noqa: F401
+from oracle_sheet import CITY, FORMS, Sheet, read_csv_form  # noqa: F401
 
 class Oracle:
-    def __init__(self, assessments=True):
+    def __init__(self, areas=()):
+        """areas: the city's districts; others join them when they send something."""
         self.db = sqlite3.connect(":memory:")
-        self.db.executescript(SCHEMA)
-        self.assessments = assessments
+        self.areas = [CITY]
         self.history = {}  # (district, register, key) → content: tells new, changed and unchanged apart
+        self.retracted = set()
+        self.db.create_function("days", 1, judge.ordinal)
+        self.db.execute("create table part (district, area, primary key (district, area)) without rowid")
+        self.db.execute("create table member (dim, code, row, primary key (dim, code, row)) without rowid")
+        self.db.execute("create table who (person primary key, female, birth) without rowid")
+        for register, fields in judge.REGISTERS.items():
+            columns = "".join(f'"{f.name}", ' for f in fields if not f.type.startswith("person."))
+            self.db.execute(f"create table {register} (district, key, person, {columns}primary key (district, key)) without rowid")
+        for form in FORMS.values():
+            for name, codes, unions in form.dims:
+                rows = [(c, c) for c in codes] + [(c, "_T") for c in codes] + [(c, u) for u, of in unions.items() for c in of]
+                self.db.executemany("insert into member values (?, ?, ?)", [(f"{form.name}/{name}", *r) for r in rows])
+        self.know([CITY, *map(str, areas)])
+
+    def know(self, districts):
+        for d in {*map(str, districts)} - {*self.areas[1:]}:
+            self.areas = [CITY, *sorted({*self.areas, d} - {CITY})]
+            self.db.executemany("insert or ignore into part values (?, ?)", {(d, d), (d, CITY)})
 
     # ---- the history ----
 
@@ -65,8 +55,8 @@ class Oracle:
             if bad:
                 refused.append((line, bad))
                 continue
-            key = judge.KEY[register](record)
-            content = tuple(record.values())
+            key = judge.natural_key(register, record)
+            content = tuple(v for name, v in record.items() if not name.endswith("doc_number"))
             before = self.history.get((district, register, key))
             if before == content:
                 same += 1
@@ -76,96 +66,66 @@ class Oracle:
             self.put(district, register, key, record)
         return new, changed, same, refused
 
-    def put(self, district, register, key, r):
-        if register == "training":
-            groups = r["groups"] or ()
-            values = (r["class_no"], r["person"], r["female"] is True, r["type"], r["channel"], r["status_group"],
-                      "migrant" in groups, "veteran" in groups, "disabled" in groups, r["enrolled_on"],
-                      r["ended_on"], r["result"] == "completed", r["hours_online"] or 0, r["hours_offline"] or 0)
-        elif register == "certificate":
-            kind = "contest" if r["source"] == "contest" else r["kind"]
-            values = (r["person"], kind, r["level"] or "_Z", r["issued_on"], r["revoked_on"], r["kind"] == "foreign")
-        elif register == "assessment":
-            values = (r["person"], r["kind"], r["level"] or "_Z", r["registered_on"], r["sat_on"], r["result"])
-        else:
-            values = (r["as_of"],)
-        marks = ",".join("?" * (len(values) + 2))
-        self.db.execute(f"insert or replace into {register} values ({marks})", (district, key, *values))
+    def put(self, district, register, key, record):
+        self.know([district])
+        if record["person"]:
+            self.db.execute("insert or replace into who values (?, ?, ?)", (record["person"], record["female"] is True, record["birth"]))
+        values = [record[f.name] for f in judge.REGISTERS[register] if not f.type.startswith("person.")]
+        values = [f";{';'.join(sorted(v))};" if isinstance(v, frozenset) else v for v in values]
+        marks = ",".join("?" * (len(values) + 3))
+        self.db.execute(f"insert or replace into {register} values ({marks})", (str(district), repr(key), record["person"], *values))
 
     def retract(self, district, register, key):
-        """False when no such record stands."""
+        """False when no such record stands. key: its parts, or as text what one field holds."""
+        key = (key,) if isinstance(key, str) else key
         if self.history.pop((district, register, key), None) is None:
             return False
-        self.db.execute(f"delete from {register} where district = ? and key = ?", (district, key))
+        self.db.execute(f"delete from {register} where district = ? and key = ?", (str(district), repr(key)))
         return True
+
+    def retract_file(self, district, register, path):
+        """Takes back the records that the rows of a file name; (retracted, unchanged, refused)."""
+        gone = same = refused = 0
+        for _, record, _ in judge.judge_file(register, path):
+            key = judge.natural_key(register, record)
+            if self.retract(district, register, key):
+                gone += 1
+                self.retracted.add((district, register, key))
+            elif (district, register, key) in self.retracted:
+                same += 1
+            else:
+                refused += 1
+        return gone, same, refused
 
     def count(self):
         return len(self.history)
 
     # ---- the figures ----
 
+    def sheet(self, form, period, cumulative=False):
+        of = FORMS[form]
+        sheet = Sheet(of, self.areas, period, cumulative or "running" in of.kinds and len(period) == 7)
+        of.fill(self, sheet)
+        return sheet
+
     def form(self, form, period, cumulative=False):
-        first, last = span(period, cumulative)
-        return (self.form_02 if form == "02" else self.form_03)(first, last)
+        """{(area, dim, …, measure): value}: those that are not 0."""
+        return {k: v[0] for k, v in self.sheet(form, period, cumulative).cells().items()}
 
-    def cube(self, cells, columns, table, where, args, dims):
-        """Adds a column's numbers for every area and every combination of the two dims with _T.
-        columns: {measure: aggregate}."""
-        a, b = dims
-        picks = ", ".join(columns.values())
-        for area, of_area in (("district", "district"), (f"'{CITY}'", None)):
-            for one, of_one in ((a, a), ("'_T'", None)):
-                for two, of_two in ((b, b), ("'_T'", None)):
-                    group = ", ".join(g for g in (of_area, of_one, of_two) if g)
-                    sql = f"select {area}, {one}, {two}, {picks} from {table} where {where}"
-                    for row in self.db.execute(sql + (f" group by {group}" if group else ""), args):
-                        for measure, value in zip(columns, row[3:]):
-                            if value:
-                                cells[row[0], row[1], row[2], measure] = value
-
-    def form_02(self, first, last):
-        cells, days = {}, (first, last)
-        dims = ("type", "channel")
-        self.cube(cells, {1: "count(distinct district || '/' || class_no)", 2: "count(*)"}, "training",
-                  "enrolled between ? and ?", days, dims)
-        sums = {6: "female", 7: "migrant", 8: "status = 'unemployed'", 9: "status = 'employed'", 10: "status = 'student'",
-                11: "status = 'other'", 12: "veteran", 13: "disabled", 14: "online", 15: "offline"}
-        done = "completed and ended between ? and ?"
-        self.cube(cells, {3: "count(*)", 4: "count(distinct person)", **{m: f"sum({e})" for m, e in sums.items()}},
-                  "training", done, days, dims)
-        holders = ("person in (select person from certificate where issued between ? and ? "
-                   "and (revoked is null or revoked > ?))")
-        self.cube(cells, {5: "count(distinct person)"}, "training", f"{done} and {holders}", (*days, *days, last), dims)
-        return {k: tenths(v) if k[3] in (14, 15) else str(v) for k, v in cells.items()}
-
-    def form_03(self, first, last):
-        cells, days, dims = {}, (first, last), ("kind", "level")
-        if self.assessments:
-            self.cube(cells, {1: "count(*)"}, "assessment", "registered between ? and ?", days, dims)
-            self.cube(cells, {2: "count(*)", 3: "sum(result = 'passed')"}, "assessment",
-                      "sat between ? and ? and result in ('failed', 'passed')", days, dims)
-        self.cube(cells, {4: "count(*)", 5: "count(distinct person)"}, "certificate",
-                  "not foreign_ and issued between ? and ?", days, dims)
-        self.cube(cells, {6: "count(*)"}, "certificate", "not foreign_ and revoked between ? and ?", days, dims)
-        return {k: str(v) for k, v in cells.items()}
-
-
-def tenths(n):
-    return f"{n // 10}.{n % 10}" if n % 10 else str(n // 10)
-
-
-def read_csv_form(text):
-    """The answer of `form show -o csv` as the oracle's cells."""
-    lines = text.splitlines()
-    head = lines[0].split(",")
-    assert head[:3] == ["form", "period", "area"] and head[-5:] == ["measure", "value", "obs_status", "conf_status", "version"], head
-    cells = {}
-    for line in lines[1:]:
-        part = line.split(",")
-        key = (part[2], part[3], part[4], int(part[5]))
-        assert key not in cells, f"cell twice: {line}"
-        cells[key] = part[6]
-    return cells
+    def cube(self, sheet, table, where, args, columns, dims=None):
+        """Adds columns for every area and every combination of rows: {measure: aggregate of the table's fields}.
+        dims: expressions for the row of a record; without them the fields with the dims' names, absent in row _Z."""
+        names = [d[0] for d in sheet.form.dims]
+        exprs = dims or [f"coalesce({n}, '_Z')" for n in names]
+        joins = "".join(f" join member m{i} on m{i}.dim = '{sheet.form.name}/{n}' and m{i}.code = {e}"
+                        for i, (n, e) in enumerate(zip(names, exprs)))
+        groups = ["part.area", *(f"m{i}.row" for i in range(len(names)))]
+        sql = (f"select {', '.join(groups)}, {', '.join(columns.values())} from (select * from {table} where {where}) "
+               f"join part using (district){joins} group by {', '.join(groups)}")
+        for line in self.db.execute(sql, args):
+            area, row, values = line[0], line[1:len(groups)], line[len(groups):]
+            for measure, value in zip(columns, values):
+                sheet.put(area, row, measure, value or 0)
 
 
 def difference(ours, theirs, most=12):
@@ -194,12 +154,16 @@ def take_generated(o, where, follow_ups=True):
                 o.retract(f["district"], register, key)
 
 
-if __name__ == "__main__":
-    it = Oracle()
-    take_generated(it, sys.argv[1])
+def main(argv):
+    o = Oracle()
+    take_generated(o, argv[1])
     wanted = [("02", "2019", False), ("03", "2019", False)]
-    if len(sys.argv) > 3:
-        wanted = [(sys.argv[2], sys.argv[3], len(sys.argv) > 4)]
+    if len(argv) > 3:
+        wanted = [(argv[2], argv[3], len(argv) > 4)]
     for name, when, cumulative in wanted:
-        for cell_key, shown in sorted(it.form(name, when, cumulative).items()):
-            print(",".join(map(str, (name, when, *cell_key, shown))))
+        for key, shown in sorted(o.form(name, when, cumulative).items()):
+            print(",".join(map(str, (name, when, *key, shown))))
+
+
+if __name__ == "__main__":
+    main(sys.argv)

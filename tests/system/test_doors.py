@@ -122,6 +122,15 @@ def test_retract_a_file(node):
     node.ctl("ledger", "verify")
 
 
+def test_retract_by_any_document(node):
+    """A key that a document is part of is made by the document's own type."""
+    rows = [{"name": "甲子安", "doc_type": kind, "doc_number": number, "status": "employed", "as_of": "2019-03-01"}
+            for kind, number in (("111", resident(1)), ("414", "X0000001"), ("516", "H00000001"))]
+    path = put(node, "p.csv", as_csv(rows))
+    node.ctl("import", "person", path)
+    assert "retracted 3, unchanged 0, refused 0" in node.ctl("retract", "person", "--file", path, "--reason", "重复").out
+
+
 def test_dry_run_shows_fields(node):
     node.ctl("import", "training", put(node, "a.csv", as_csv([record(n) for n in range(3)])))
     before = node.last()
