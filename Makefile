@@ -33,7 +33,7 @@ GEN = $(PROTOS:proto/%.proto=$(B)/gen/proto/%.pb-c.c) $(B)/gen/proto/tables.c
 GEN_H = $(PROTOS:proto/%.proto=$(B)/gen/proto/%.pb-c.h)
 
 # Form files and rule files, as the programs carry them.
-FORMS = $(B)/gen/daemon/survey/forms.c $(B)/gen/daemon/talent/rules.c
+FORMS = $(B)/gen/daemon/survey/forms.c $(B)/gen/daemon/survey/calendar.c $(B)/gen/daemon/talent/rules.c
 
 SRC = $(foreach r,$(ROOMS),$(call room_src,$(r)))
 OBJ = $(SRC:%.c=$(B)/%.o) $(GEN:%.c=%.o) $(FORMS:%.c=%.o)
@@ -62,6 +62,9 @@ FORM_FILES = $(wildcard daemon/survey/forms/*.form)
 $(B)/gen/daemon/survey/forms.c: daemon/survey/embed_forms.awk $(FORM_FILES)
 	@mkdir -p $(@D)
 	$(Q)awk -f daemon/survey/embed_forms.awk $(FORM_FILES) > $@.new && mv $@.new $@
+$(B)/gen/daemon/survey/calendar.c: daemon/survey/embed_forms.awk daemon/survey/calendar.tsv
+	@mkdir -p $(@D)
+	$(Q)awk -v list=calendar_sources -f daemon/survey/embed_forms.awk daemon/survey/calendar.tsv > $@.new && mv $@.new $@
 RULE_FILES = $(wildcard daemon/talent/rules/*.rule)
 $(B)/gen/daemon/talent/rules.c: daemon/survey/embed_forms.awk $(RULE_FILES)
 	@mkdir -p $(@D)

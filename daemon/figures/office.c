@@ -21,6 +21,12 @@ const struct conf_row office_conf_rows[OFFICE_CONF_ROWS_N] = {
 		.example = "\"/etc/tally/forms\"",
 		.help_en = "Form files (*.form) that take the place of the ones built in.",
 		.help_zh = "报表定义文件（*.form）所在目录；给出后取代内置报表。" },
+	{ .name = "calendar",
+		.type = CONF_PATH,
+		.example = "\"/etc/tally/calendar.tsv\"",
+		.help_en = "A file *.tsv with the due days of returns (form, kind of period, days "
+			   "after its end) that takes the place of the one built in.",
+		.help_zh = "上报日历（*.tsv：表、报告期别、期后天数）；给出后取代内置日历。" },
 	{ .name = "views_limit",
 		.type = CONF_SIZE,
 		.preset = "64GiB",
@@ -35,9 +41,7 @@ const struct conf_row office_conf_rows[OFFICE_CONF_ROWS_N] = {
 
 struct forms *office_forms(const struct conf *c, struct errmsg *m)
 {
-	const char *dir = conf_text(c, "forms_dir");
-
-	return dir[0] ? forms_open_dir(dir, m) : forms_open(form_sources, form_sources_n, m);
+	return forms_open_place(conf_text(c, "forms_dir"), conf_text(c, "calendar"), m);
 }
 
 static int forms_start(struct daemon *d, struct errmsg *m)

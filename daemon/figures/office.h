@@ -35,7 +35,7 @@ static inline struct daemon *daemon_of(const struct api_call *call)
 }
 
 /* Settings of the office, for a program's table of rows. */
-#define OFFICE_CONF_ROWS_N 2
+#define OFFICE_CONF_ROWS_N 3
 extern const struct conf_row office_conf_rows[OFFICE_CONF_ROWS_N];
 
 /* For daemon_program.before_links. Of an aggregator the views follow by themselves. */

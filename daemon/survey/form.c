@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/survey/calendar.h"
 #include "daemon/survey/form_read.h"
 #include "daemon/base/buf.h"
 #include "daemon/ledger/hash.h"
 
+#define FILES_MAX (FORMS_MAX + 1) /* with a calendar */
 #define FORMS_MEMORY (32u * 1024 * 1024)
 
 size_t form_register_index(const struct reg *reg)
@@ -218,11 +220,17 @@ struct forms *forms_open(const struct form_source *sources, size_t n, struct err
 	for (size_t i = 0; i < n && !err; i++) {
 		struct text file = arena_copy(&fs->arena, text_of(sorted[i].name));
 
-		err = file.p ? form_read(fs, file.p, text_of(sorted[i].text), m) : ERR_NOMEM;
+		if (!file.p)
+			err = ERR_NOMEM;
+		else if (!calendar_is_file(file.p))
+			err = form_read(fs, file.p, text_of(sorted[i].text), m);
 	}
-	free(sorted);
 	if (!err)
 		err = form_cells_check(fs, m);
+	for (size_t i = 0; i < n && !err; i++)
+		if (calendar_is_file(sorted[i].name))
+			err = calendar_read(fs, sorted[i].name, text_of(sorted[i].text), m);
+	free(sorted);
 	if (err) {
 		forms_close(fs);
 		return NULL;
@@ -276,12 +284,12 @@ static bool file_take(struct text *in, struct form_source *out)
 
 struct forms *forms_open_files(struct text files, struct errmsg *m)
 {
-	struct form_source found[FORMS_MAX] = { { 0 } };
+	struct form_source found[FILES_MAX] = { { 0 } };
 	struct forms *fs = NULL;
 	size_t n = 0;
 	bool good = true;
 
-	while (good && files.n && n < FORMS_MAX)
+	while (good && files.n && n < FILES_MAX)
 		good = file_take(&files, &found[n++]);
 	if (good && !files.n)
 		fs = forms_open(found, n, m);
@@ -363,6 +371,46 @@ struct forms *forms_open_dir(const char *dir, struct errmsg *m)
 	size_t n = 0;
 
 	if (dir_list(dir, found, &n, m) == 0)
+		fs = forms_open(found, n, m);
+	sources_free(found, n);
+	return fs;
+}
+
+/* ---- forms and calendar ---- */
+
+static int source_copy(struct form_source *to, const struct form_source *from)
+{
+	to->name = strdup(from->name);
+	to->text = strdup(from->text);
+	return to->name && to->text ? 0 : ERR_NOMEM;
+}
+
+static int calendar_take(struct form_source *out, const char *path, struct errmsg *m)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	if (!calendar_is_file(name)) {
+		errmsg_set(m, "%s: a calendar is a file *.tsv", path);
+		return ERR_INVALID;
+	}
+	out->name = strdup(name);
+	out->text = file_read(path, m);
+	return out->name && out->text ? 0 : ERR_IO;
+}
+
+struct forms *forms_open_place(const char *dir, const char *calendar, struct errmsg *m)
+{
+	struct form_source found[FILES_MAX] = { { 0 } };
+	struct forms *fs = NULL;
+	size_t n = 0;
+	int err = dir[0] ? dir_list(dir, found, &n, m) : 0;
+
+	for (size_t i = 0; !dir[0] && i < form_sources_n && i < FORMS_MAX && !err; i++)
+		err = source_copy(&found[n++], &form_sources[i]);
+	if (!err)
+		err = calendar[0] ? calendar_take(&found[n++], calendar, m)
+				  : source_copy(&found[n++], &calendar_sources[0]);
+	if (!err)
 		fs = forms_open(found, n, m);
 	sources_free(found, n);
 	return fs;

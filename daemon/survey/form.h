@@ -88,6 +88,25 @@ enum measure_kind {
 	MEASURE_TIME,	  /* how much of the year is gone, percent */
 	MEASURE_FORECAST, /* what the year will bring at this pace */
 	MEASURE_FORMULA,  /* made of other columns when asked; nothing is kept */
+	MEASURE_QUALITY,  /* of returns and of what ledgers wrote, when asked */
+};
+
+/* QUALITY: of what. Returns count where their due day lies in the period, activity by the day on
+ * which an entry was written. */
+enum measure_quality {
+	QUALITY_NONE,
+	QUALITY_EXPECTED, /* returns that are due */
+	QUALITY_RECEIVED, /* of these: signed at least once */
+	QUALITY_ON_TIME,  /* of these: for the first time up to the due day */
+	QUALITY_LATE,	  /* or after it */
+	QUALITY_MISSING,  /* expected and not received */
+	QUALITY_HARD,	  /* places of their forms in which a hard check does not hold */
+	QUALITY_SOFT,	  /* or a soft one, that nobody has explained */
+	QUALITY_ENTRIES,
+	QUALITY_CORRECTIONS,
+	QUALITY_RETRACTIONS,
+	QUALITY_REFUSED, /* rows */
+	QUALITY_AGE,	 /* days from the newest entry up to the period's end to that end */
 };
 
 /* What a number is, and so how it is printed. */
@@ -158,6 +177,7 @@ struct measure {
 	unsigned periods; /* bit of each kind of period in which it applies; else it does not */
 	const struct form_cell *cells; /* CELL */
 	unsigned forecast;	       /* FORECAST: of this column */
+	enum measure_quality quality;
 	const struct field *place; /* the area that a record counts in, and only there; NULL: its
 				      district and the city */
 	int reported;		   /* where this column is 0 nothing was reported; -1 */
@@ -245,7 +265,8 @@ struct forms {
 	/* All files by name, each "NAME SIZE\n" and its text: what made this set, to be kept with
 	 * what it counted; in the arena. */
 	struct text files;
-	uint8_t digest[32]; /* BLAKE2b-256 of `files` */
+	uint8_t digest[32];		     /* BLAKE2b-256 of `files` */
+	const struct calendar_row *calendar; /* NULL: nothing is ever due */
 	struct arena arena;
 	struct form *forms[FORMS_MAX]; /* by id, and by edition */
 	size_t n;
@@ -258,10 +279,14 @@ struct forms {
 	const struct source *reg_sources[FORMS_REGISTERS_MAX];
 };
 
-/* Reads forms; NULL and "FILE:LINE: words" when one does not fit. registers_init() was called. */
+/* Reads forms, and a calendar if one is among the files (calendar.h); NULL and "FILE:LINE: words"
+ * when one does not fit. registers_init() was called. */
 struct forms *forms_open(const struct form_source *sources, size_t n, struct errmsg *m);
 /* The same from the files *.form of a directory. */
 struct forms *forms_open_dir(const char *dir, struct errmsg *m);
+/* The forms of a directory ("": those of the program) with the calendar of a file ("": that of the
+ * program). */
+struct forms *forms_open_place(const char *dir, const char *calendar, struct errmsg *m);
 /* The same from what `files` of another set holds. */
 struct forms *forms_open_files(struct text files, struct errmsg *m);
 void forms_close(struct forms *fs);
@@ -273,6 +298,8 @@ const struct form *forms_at(const struct forms *fs, struct text id, const struct
 int form_measure_find(const struct form *f, struct text id);
 /* The row of each dim for "CODE CODE"; false when there is no such row. */
 bool form_row_find(const struct form *f, const char *codes, uint16_t rows[FORM_DIMS_MAX]);
+/* Is it made of returns or activity? Such a form is no return itself. */
+bool form_of_returns(const struct form *f);
 size_t form_register_index(const struct reg *reg);
 /* Rows of a dim, `_T` included; all combinations of them. */
 static inline size_t form_dim_rows(const struct form *f, size_t dim)

@@ -39,6 +39,8 @@ static const struct key measure_keys[] = {
 	{ "percent", KEY_BOOL, false },
 	{ "periods", KEY_LIST, false },
 	{ "hidden", KEY_BOOL, false },
+	{ "returns", KEY_TEXT, false },
+	{ "activity", KEY_TEXT, false },
 };
 static const struct key with_keys[] = {
 	{ "date", KEY_TEXT, true },
@@ -291,7 +293,9 @@ void form_measure_read(struct loader *l, const struct node *section)
 	}
 	if (!KEYS_CHECK(l, section, measure_keys))
 		return;
-	if (key_find(section, "formula"))
+	if (key_find(section, "returns") || key_find(section, "activity"))
+		form_quality_read(l, section, mm);
+	else if (key_find(section, "formula"))
 		form_formula_read(l, section, mm);
 	else if (key_find(section, "cell") || key_find(section, "time_gone") ||
 		 key_find(section, "forecast"))

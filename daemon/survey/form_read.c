@@ -28,7 +28,7 @@ static const struct key form_keys[] = {
 	{ "points", KEY_TEXT, false },
 	{ "cumulative", KEY_BOOL, false },
 	{ "always_cumulative", KEY_BOOL, false },
-	{ "dim", KEY_SECTION, true },
+	{ "dim", KEY_SECTION, false },
 	{ "measure", KEY_SECTION, true },
 	{ "check", KEY_SECTION, false },
 	{ "publish", KEY_SECTION, false },
@@ -447,6 +447,8 @@ int form_read(struct forms *fs, const char *file, struct text in, struct errmsg 
 		form_refuse(&l, n->line, "the dims make more rows than a form may have",
 			(struct text){ 0 });
 	sections(&l, n, "measure", form_measure_read);
+	if (!l.failed)
+		form_dims_check(&l, n);
 	sections(&l, n, "publish", publish_read);
 	sections(&l, n, "check", check_read);
 	if (l.failed)

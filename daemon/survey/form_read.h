@@ -19,6 +19,9 @@ void form_refuse(struct loader *l, int line, const char *words, struct text what
 /* Zeroed memory that lives as long as the forms; NULL after a fault. */
 void *form_alloc(struct loader *l, size_t n);
 
+/* A column of returns or activity (form_quality.c); whether what stands without dims may do so. */
+void form_quality_read(struct loader *l, const struct node *section, struct measure *mm);
+void form_dims_check(struct loader *l, const struct node *form);
 /* Reads one section `measure`. */
 void form_measure_read(struct loader *l, const struct node *section);
 /* Its settings on stocks and what is asked of the person at a point (form_stock.c): before it is

@@ -134,13 +134,26 @@ struct period period_around(enum period_kind kind, int month)
 	return (struct period){ kind, month / 12, month % 12 / period_months(kind) + 1 };
 }
 
-bool date_is_month_end(int64_t yyyymmdd)
+static int days_of_month(int64_t year, int64_t month)
 {
 	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	int64_t year = yyyymmdd / 10000, month = yyyymmdd / 100 % 100, day = yyyymmdd % 100;
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
-	return month >= 1 && month <= 12 && day >= days[month - 1] + (month == 2 && leap);
+	return days[month - 1] + (month == 2 && leap);
+}
+
+bool date_is_month_end(int64_t yyyymmdd)
+{
+	int64_t year = yyyymmdd / 10000, month = yyyymmdd / 100 % 100, day = yyyymmdd % 100;
+
+	return month >= 1 && month <= 12 && day >= days_of_month(year, month);
+}
+
+int64_t period_last_day(const struct period *p)
+{
+	int month = period_last_month(p) % 12 + 1;
+
+	return p->year * 10000LL + month * 100 + days_of_month(p->year, month);
 }
 
 int64_t days_of_date(int64_t yyyymmdd)
@@ -150,4 +163,16 @@ int64_t days_of_date(int64_t yyyymmdd)
 
 	return year * 365 + year / 4 - year / 100 + year / 400 + (153 * shifted + 2) / 5 +
 	       yyyymmdd % 100;
+}
+
+int64_t date_of_days(int64_t days)
+{
+	/* 400 years are 146,097 days: near enough to begin at most a year too early. */
+	int64_t year = days * 400 / 146097 - 1, month = 1;
+
+	while (days_of_date((year + 1) * 10000 + 101) <= days)
+		year++;
+	while (month < 12 && days_of_date(year * 10000 + (month + 1) * 100 + 1) <= days)
+		month++;
+	return year * 10000 + month * 100 + days - days_of_date(year * 10000 + month * 100 + 1) + 1;
 }

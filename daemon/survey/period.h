@@ -43,8 +43,11 @@ int month_of_date(int64_t yyyymmdd);
 /* Months in a period of a kind; the period of a kind that a month lies in. */
 int period_months(enum period_kind kind);
 struct period period_around(enum period_kind kind, int month);
-/* Days counted through, of a date that stands in the calendar. */
+/* Days counted through, of a date that stands in the calendar; and back. */
 int64_t days_of_date(int64_t yyyymmdd);
+int64_t date_of_days(int64_t days);
+/* The period's last day, yyyymmdd. */
+int64_t period_last_day(const struct period *p);
 /* Is it the last day of its month? */
 bool date_is_month_end(int64_t yyyymmdd);
 
