@@ -24,7 +24,7 @@ CC = clang
 endif
 
 # ---- rooms, lower ones first: a room may include itself and what stands in its list (scripts hold it: tests/lint) ----
-ROOMS = proto daemon/base daemon/reader daemon/conf daemon/loop daemon/store daemon/ledger daemon/link daemon/api daemon/ctl daemon/run \
+ROOMS = proto daemon/base daemon/reader daemon/conf daemon/loop daemon/store daemon/ledger daemon/link daemon/api daemon/book daemon/ctl daemon/run \
 	daemon/survey daemon/talent daemon/identity daemon/intake daemon/fold daemon/figures collector aggregator
 
 room_src = $(filter-out %/main.c,$(wildcard $(1)/*.c))
@@ -107,13 +107,14 @@ NEEDS_store = $(NEEDS_base) daemon/store
 NEEDS_ledger = $(NEEDS_store) daemon/ledger
 NEEDS_link = $(NEEDS_ledger) daemon/loop daemon/link
 NEEDS_api = $(NEEDS_base) daemon/api
+NEEDS_book = $(NEEDS_api) daemon/book
 NEEDS_ctl = $(NEEDS_api) daemon/ctl daemon/conf daemon/ledger daemon/store daemon/loop daemon/link daemon/identity
 NEEDS_run = $(NEEDS_link) daemon/conf daemon/api daemon/run
-NEEDS_intake = $(NEEDS_run) daemon/reader daemon/survey daemon/talent daemon/identity daemon/intake
+NEEDS_intake = $(NEEDS_run) daemon/reader daemon/book daemon/survey daemon/talent daemon/identity daemon/intake
 NEEDS_identity = $(NEEDS_ledger) daemon/identity
 NEEDS_survey = $(NEEDS_ledger) daemon/survey
 NEEDS_talent = $(NEEDS_survey) daemon/talent
-NEEDS_figures = $(NEEDS_run) $(NEEDS_talent) daemon/fold daemon/figures
+NEEDS_figures = $(NEEDS_run) daemon/book $(NEEDS_talent) daemon/fold daemon/figures
 NEEDS_collector = $(NEEDS_intake) $(NEEDS_figures) collector
 NEEDS_aggregator = $(NEEDS_intake) $(NEEDS_figures) aggregator
 needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o) $(if $(filter intake survey talent figures collector aggregator,$(1)),$(FORMS:%.c=%.o))

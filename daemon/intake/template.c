@@ -6,32 +6,26 @@
  * drop-down lists show. A list written into the cell's rule would end at 255 characters.
  *
  * Columns of names, numbers that are names, months and texts have the format text: a spreadsheet
- * would take them for amounts or dates, and cut zeros and digits. The library writes broken XML for
- * what is no UTF-8 and does not say so: every text is judged first. */
+ * would take them for amounts or dates, and cut zeros and digits. */
 #include "daemon/intake/template.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-#include <xlsxwriter.h>
 
+#include "daemon/book/book.h"
 #include "daemon/intake/desk.h"
 #include "daemon/intake/records.h"
 
-#define XLSX_TYPE "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #define LISTS_SHEET "codes"
 #define LAST_ROW 1048575 /* of a sheet, from 0 */
 
-struct book {
+struct form_book {
+	struct book file;
 	const struct reg *reg;
 	bool english;
-	lxw_workbook *workbook;
 	lxw_worksheet *sheet, *lists;
 	lxw_format *header, *required, *hint, *text, *date;
 	const struct code_list *listed[REGISTER_FIELDS_MAX]; /* by column of the lists' sheet */
 	size_t n_listed;
-	bool failed;
 };
 
 /* ---- what is said of a column ---- */
@@ -71,12 +65,10 @@ static const struct hint *hint_of(const struct field *f)
 
 /* ---- cells ---- */
 
-static void put(struct book *b, lxw_worksheet *sheet, uint32_t row, size_t column, const char *t,
-	lxw_format *format)
+static void put(struct form_book *b, lxw_worksheet *sheet, uint32_t row, size_t column,
+	const char *t, lxw_format *format)
 {
-	if (!text_utf8_ok(text_of(t)) ||
-		worksheet_write_string(sheet, row, (lxw_col_t)column, t, format) != LXW_NO_ERROR)
-		b->failed = true;
+	book_put(&b->file, sheet, row, column, t, format);
 }
 
 /* The texts of a list that a cell of several may hold; as many as a hint bears. */
@@ -90,7 +82,7 @@ static void put_codes(struct buf *out, const struct code_list *list, bool englis
 			english ? list->at[i].code : list->at[i].zh);
 }
 
-static void put_hint(struct book *b, size_t column)
+static void put_hint(struct form_book *b, size_t column)
 {
 	const struct field *f = &b->reg->fields[column];
 	const struct hint *h = hint_of(f);
@@ -105,7 +97,7 @@ static void put_hint(struct book *b, size_t column)
 	if (f->type == FIELD_CODES)
 		put_codes(&words, f->codes, b->english);
 	if (words.failed)
-		b->failed = true;
+		b->file.failed = true;
 	else
 		put(b, b->sheet, 1, column, words.p, b->hint);
 	buf_deinit(&words);
@@ -114,7 +106,7 @@ static void put_hint(struct book *b, size_t column)
 /* ---- lists ---- */
 
 /* The list's column on the lists' sheet; written at its first use. */
-static size_t list_column(struct book *b, const struct code_list *list)
+static size_t list_column(struct form_book *b, const struct code_list *list)
 {
 	size_t c = 0;
 
@@ -132,7 +124,7 @@ static size_t list_column(struct book *b, const struct code_list *list)
 /* The rule that was just added shall take its list from `where`. The library has a kind of rule for
  * that, whose formula it never frees (1.1.4); so the formula is put over the text of an ordinary
  * list, which it frees. */
-static bool list_from(struct book *b, const char *where)
+static bool list_from(struct form_book *b, const char *where)
 {
 	const lxw_data_val_obj *rule = STAILQ_FIRST(b->sheet->data_validations);
 
@@ -144,7 +136,7 @@ static bool list_from(struct book *b, const char *where)
 	return true;
 }
 
-static void choose(struct book *b, size_t column)
+static void choose(struct form_book *b, size_t column)
 {
 	static char *const bools[][3] = { { "是", "否", NULL }, { "yes", "no", NULL } };
 	static char *const room[] = { "------------------------------------------------", NULL };
@@ -159,29 +151,28 @@ static void choose(struct book *b, size_t column)
 	if (f->type != FIELD_BOOL && f->type != FIELD_CODE && f->type != FIELD_DOC_TYPE)
 		return;
 	v.value_list = (char **)(uintptr_t)(f->codes ? room : bools[b->english]);
-	b->failed = b->failed || worksheet_data_validation_range(b->sheet, 2, (lxw_col_t)column,
-					 LAST_ROW, (lxw_col_t)column, &v) != LXW_NO_ERROR;
-	if (b->failed || !f->codes)
+	b->file.failed =
+		b->file.failed || worksheet_data_validation_range(b->sheet, 2, (lxw_col_t)column,
+					  LAST_ROW, (lxw_col_t)column, &v) != LXW_NO_ERROR;
+	if (b->file.failed || !f->codes)
 		return;
 	lxw_col_to_name(letter, (lxw_col_t)list_column(b, f->codes), LXW_TRUE);
 	(void)snprintf(
 		where, sizeof where, LISTS_SHEET "!%s$1:%s$%zu", letter, letter, f->codes->n);
-	b->failed = b->failed || !list_from(b, where);
+	b->file.failed = b->file.failed || !list_from(b, where);
 }
 
 /* ---- the workbook ---- */
 
-static void formats(struct book *b)
+static void formats(struct form_book *b)
 {
-	b->header = workbook_add_format(b->workbook);
-	b->required = workbook_add_format(b->workbook);
-	b->hint = workbook_add_format(b->workbook);
-	b->text = workbook_add_format(b->workbook);
-	b->date = workbook_add_format(b->workbook);
-	if (!b->header || !b->required || !b->hint || !b->text || !b->date) {
-		b->failed = true;
+	b->header = book_format(&b->file);
+	b->required = book_format(&b->file);
+	b->hint = book_format(&b->file);
+	b->text = book_format(&b->file);
+	b->date = book_format(&b->file);
+	if (b->file.failed)
 		return;
-	}
 	format_set_bg_color(b->header, 0xDDE6F0);
 	format_set_bg_color(b->required, 0xDDE6F0);
 	format_set_bold(b->required);
@@ -195,16 +186,16 @@ static void formats(struct book *b)
 	format_set_num_format(b->date, "yyyy-mm-dd");
 }
 
-static void columns(struct book *b)
+static void columns(struct form_book *b)
 {
-	for (size_t i = 0; i < b->reg->n_fields && !b->failed; i++) {
+	for (size_t i = 0; i < b->reg->n_fields && !b->file.failed; i++) {
 		const struct field *f = &b->reg->fields[i];
 		const struct hint *h = hint_of(f);
 		lxw_format *format = h->text ? b->text : f->type == FIELD_DATE ? b->date : NULL;
 
 		if (worksheet_set_column(b->sheet, (lxw_col_t)i, (lxw_col_t)i, h->width, format) !=
 			LXW_NO_ERROR)
-			b->failed = true;
+			b->file.failed = true;
 		put(b, b->sheet, 0, i, b->english ? f->name : f->zh,
 			f->required ? b->required : b->header);
 		put_hint(b, i);
@@ -215,53 +206,23 @@ static void columns(struct book *b)
 	worksheet_hide(b->lists);
 }
 
-/* Written through the descriptor's own name: the file has none. False: *err. */
-static bool write_book(int fd, const char *dir, const struct reg *reg, bool english)
-{
-	struct book b = { .reg = reg, .english = english };
-	char path[64];
-	lxw_workbook_options options = { .tmpdir = (char *)(uintptr_t)dir };
-
-	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	b.workbook = workbook_new_opt(path, &options);
-	if (!b.workbook)
-		return false;
-	b.sheet = workbook_add_worksheet(b.workbook, english ? reg->name : reg->zh);
-	b.lists = workbook_add_worksheet(b.workbook, LISTS_SHEET);
-	b.failed = !b.sheet || !b.lists;
-	if (!b.failed)
-		formats(&b);
-	if (!b.failed)
-		columns(&b);
-	return workbook_close(b.workbook) == LXW_NO_ERROR && !b.failed;
-}
-
-static int nameless(const char *dir)
-{
-	char name[4096];
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd >= 0 || snprintf(name, sizeof name, "%s/.template-XXXXXX", dir) >= (int)sizeof name)
-		return fd;
-	fd = mkostemp(name, O_CLOEXEC);
-	if (fd >= 0)
-		(void)unlink(name);
-	return fd;
-}
-
 static void show_workbook(struct api_call *call, const struct reg *reg, bool english)
 {
 	const struct daemon *d = api_context(call);
-	const char *dir = conf_text(d->conf, "state_dir");
-	int fd = nameless(dir);
+	struct form_book b = { .reg = reg, .english = english };
+	int err = book_open(&b.file, conf_text(d->conf, "state_dir"), false);
 
-	if (fd < 0 || !write_book(fd, dir, reg, english) || lseek(fd, 0, SEEK_SET) != 0) {
-		if (fd >= 0)
-			close(fd);
-		api_fail_err(call, ERR_IO, "the workbook was not written");
+	if (err) {
+		api_fail_err(call, err, "the workbook was not written");
 		return;
 	}
-	api_file(call, XLSX_TYPE, fd);
+	b.sheet = book_sheet(&b.file, english ? reg->name : reg->zh);
+	b.lists = book_sheet(&b.file, LISTS_SHEET);
+	if (!b.file.failed)
+		formats(&b);
+	if (!b.file.failed)
+		columns(&b);
+	book_answer(call, &b.file);
 }
 
 static void show_csv(struct api_call *call, const struct reg *reg, bool english)
@@ -279,7 +240,7 @@ static void show_csv(struct api_call *call, const struct reg *reg, bool english)
 void template_show(struct api_call *call)
 {
 	const struct reg *reg = records_register(call);
-	const char *format = api_arg(call, "format"), *accept = api_header(call, "Accept");
+	const char *format = api_arg(call, "format");
 	const char *lang = api_arg(call, "lang");
 	/* What clerks fill in is Chinese unless asked for otherwise: never by a terminal's locale.
 	 */
@@ -289,7 +250,7 @@ void template_show(struct api_call *call)
 		return;
 	if (format && strcmp(format, "csv") != 0 && strcmp(format, "xlsx") != 0)
 		api_fail(call, 400, "format is csv or xlsx");
-	else if (format ? format[0] == 'x' : accept && strstr(accept, XLSX_TYPE))
+	else if (format ? format[0] == 'x' : book_wanted(call))
 		show_workbook(call, reg, english);
 	else
 		show_csv(call, reg, english);
