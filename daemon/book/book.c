@@ -93,20 +93,38 @@ void book_put(struct book *b, lxw_worksheet *sheet, uint32_t row, size_t column,
 }
 
 /* The library's own call would write the cells, also those of rows that are not there yet. */
-void book_join(struct book *b, lxw_worksheet *sheet, uint32_t first, uint32_t last, size_t column)
+static void join(struct book *b, lxw_worksheet *sheet, const lxw_merged_range *range)
 {
-	lxw_merged_range *m = b->failed ? NULL : calloc(1, sizeof *m);
+	lxw_merged_range *m = b->failed ? NULL : malloc(sizeof *m);
 
+	b->failed = b->failed || !m;
 	if (!m || sheet->merged_range_count == UINT16_MAX) {
-		b->failed = b->failed || !m; /* so many that the rest may stand apart */
-		free(m);
+		free(m); /* so many that the rest may stand apart */
 		return;
 	}
-	m->first_row = first;
-	m->last_row = last;
-	m->first_col = m->last_col = (lxw_col_t)column;
+	*m = *range;
 	STAILQ_INSERT_TAIL(sheet->merged_ranges, m, list_pointers);
 	sheet->merged_range_count++;
+}
+
+void book_join_rows(
+	struct book *b, lxw_worksheet *sheet, size_t column, uint32_t first, uint32_t last)
+{
+	join(b, sheet,
+		&(lxw_merged_range){ .first_row = first,
+			.last_row = last,
+			.first_col = (lxw_col_t)column,
+			.last_col = (lxw_col_t)column });
+}
+
+void book_join_columns(
+	struct book *b, lxw_worksheet *sheet, uint32_t row, size_t first, size_t last)
+{
+	join(b, sheet,
+		&(lxw_merged_range){ .first_row = row,
+			.last_row = row,
+			.first_col = (lxw_col_t)first,
+			.last_col = (lxw_col_t)last });
 }
 
 /* Did everything arrive that was written so far? */

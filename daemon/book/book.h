@@ -27,9 +27,12 @@ lxw_format *book_format(struct book *b);
 /* A text into a cell. What is no UTF-8 fails: the library would write broken XML. */
 void book_put(struct book *b, lxw_worksheet *sheet, uint32_t row, size_t column, const char *text,
 	lxw_format *format);
-/* Makes cells of several rows one, of a sheet written from top to bottom: what stands in them was,
- * or will be, written by the caller (all but the first of them blank). */
-void book_join(struct book *b, lxw_worksheet *sheet, uint32_t first, uint32_t last, size_t column);
+/* Makes cells of a column, or of a row, one, in a sheet that is written from top to bottom: what
+ * stands in them was, or will be, written by the caller (all but the first of them blank). */
+void book_join_rows(
+	struct book *b, lxw_worksheet *sheet, size_t column, uint32_t first, uint32_t last);
+void book_join_columns(
+	struct book *b, lxw_worksheet *sheet, uint32_t row, size_t first, size_t last);
 /* Writes the file. 0: *fd stands at its beginning, the caller's; or ERR_IO. */
 MUST_CHECK int book_close(struct book *b, int *fd);
 

@@ -43,7 +43,7 @@ extern const struct conf_row office_conf_rows[OFFICE_CONF_ROWS_N];
 extern const struct daemon_part office_parts[OFFICE_PARTS];
 
 /* For daemon_program.routes. */
-#define OFFICE_ROUTES 5
+#define OFFICE_ROUTES 6
 extern const struct api_route office_routes[OFFICE_ROUTES];
 
 /* The forms as configured; NULL and words (file and line). For daemon_program.check. */
@@ -71,6 +71,7 @@ const char *area_name(uint32_t area, bool zh);
 
 void route_form_list(struct api_call *call);
 void route_form_show(struct api_call *call);
+void route_form_export(struct api_call *call);
 void route_form_overlap(struct api_call *call);
 void route_check_run(struct api_call *call);
 void route_findings(struct api_call *call);

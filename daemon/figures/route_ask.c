@@ -86,11 +86,44 @@ static bool ask_areas(struct api_call *call, struct question *q, struct store_tx
 	return true;
 }
 
-void route_ask(struct api_call *call,
-	int (*fn)(struct api_call *call, struct question *q, struct store_txn *t))
+int ask_figures(struct question *q, struct store_txn *t, size_t n)
+{
+	uint32_t areas[AREAS_MAX];
+	int err = 0;
+
+	if (q->form->publish)
+		n = q->one_area ? office_areas(q->office, t, areas, AREAS_MAX) : q->n_areas;
+	if (!q->form->publish || !q->one_area)
+		memcpy(areas, q->areas, n * sizeof(*areas));
+	q->all = calloc(n, sizeof(*q->all));
+	if (!q->all)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < n && !err; i++) {
+		q->all[i] = (struct figures){ .form = q->form,
+			.period = q->period,
+			.cumulative = q->cumulative,
+			.area = areas[i] };
+		err = figures_open(&q->all[i], t);
+		q->n_all += !err;
+	}
+	return !err && q->form->publish ? figures_hold(q->all, q->n_all) : err;
+}
+
+bool ask_area(const struct question *q, uint32_t area, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (q->areas[i] == area)
+			return true;
+	return false;
+}
+
+void route_ask_then(struct api_call *call,
+	int (*read)(struct api_call *call, struct question *q, struct store_txn *t),
+	int (*answer)(struct api_call *call, struct question *q))
 {
 	struct question *q = calloc(1, sizeof(*q));
 	struct store_txn *t;
+	bool asked = false;
 	int err = q ? 0 : ERR_NOMEM;
 
 	if (q) {
@@ -101,13 +134,25 @@ void route_ask(struct api_call *call,
 			goto out;
 		err = office_read(q->office, &t);
 		if (!err) {
-			if (ask_areas(call, q, t))
-				err = fn(call, q, t);
+			asked = ask_areas(call, q, t);
+			if (asked)
+				err = read(call, q, t);
 			store_read_end(t);
 		}
+		if (asked && !err && answer)
+			err = answer(call, q);
 	}
 	if (err)
 		api_fail_err(call, err, "the figures cannot be read");
 out:
+	for (size_t i = 0; q && i < q->n_all; i++)
+		figures_close(&q->all[i]);
+	free(q ? q->all : NULL);
 	free(q);
+}
+
+void route_ask(struct api_call *call,
+	int (*fn)(struct api_call *call, struct question *q, struct store_txn *t))
+{
+	route_ask_then(call, fn, NULL);
 }

@@ -3,6 +3,7 @@
 #ifndef FIGURES_ROUTE_ASK_H
 #define FIGURES_ROUTE_ASK_H
 
+#include "daemon/figures/figures.h"
 #include "daemon/figures/office.h"
 
 #define AREAS_MAX (ORIGINS_MAX + 64)
@@ -15,6 +16,8 @@ struct question {
 	bool one_area;
 	uint32_t areas[AREAS_MAX];
 	size_t n_areas;
+	struct figures *all; /* see ask_figures() */
+	size_t n_all;
 };
 
 /* `lang` says en? Else Chinese: the survey's language. */
@@ -25,5 +28,15 @@ void ask_kinds(const struct form *f, char *out, size_t size);
  * of the views: one consistent moment. An error that fn returns is answered too. */
 void route_ask(struct api_call *call,
 	int (*fn)(struct api_call *call, struct question *q, struct store_txn *t));
+/* The same; what `answer` does takes longer than a snapshot should stand: it is called when `read`
+ * was done and the snapshot is gone. */
+void route_ask_then(struct api_call *call,
+	int (*read)(struct api_call *call, struct question *q, struct store_txn *t),
+	int (*answer)(struct api_call *call, struct question *q));
+/* Reads the figures of the first `n` areas that are asked for into q->all; they stand until the
+ * question is answered. Where some are held back, that depends on all areas: they are read too, and
+ * stand among or behind them (ask_area() tells). */
+MUST_CHECK int ask_figures(struct question *q, struct store_txn *t, size_t n);
+bool ask_area(const struct question *q, uint32_t area, size_t n);
 
 #endif

@@ -84,10 +84,7 @@ static void csv_area(struct buf *out, const struct question *q, const struct fig
 	figures_lines(out, f, &how);
 }
 
-static bool area_asked(const struct question *q, uint32_t area, bool wide);
-
-static void csv_answer(
-	struct api_call *call, const struct question *q, const struct figures *all, size_t n)
+static void csv_answer(struct api_call *call, const struct question *q)
 {
 	struct api_column columns[COLUMNS_MAX];
 	size_t n_columns = form_long_columns(q->form, columns);
@@ -96,9 +93,9 @@ static void csv_answer(
 	for (size_t i = 0; i < n_columns; i++)
 		buf_printf(&out, "%s%s", i ? "," : "", columns[i].name);
 	buf_str(&out, "\r\n");
-	for (size_t i = 0; i < n; i++)
-		if (area_asked(q, all[i].area, false))
-			csv_area(&out, q, &all[i]);
+	for (size_t i = 0; i < q->n_all; i++)
+		if (ask_area(q, q->all[i].area, q->n_areas))
+			csv_area(&out, q, &q->all[i]);
 	if (out.failed) {
 		buf_deinit(&out);
 		api_fail_err(call, ERR_NOMEM, "the figures cannot be written");
@@ -175,62 +172,28 @@ static void wide_notes(struct api_table *table, const struct question *q)
 
 /* ---- form show ---- */
 
-/* Reads the figures of the areas that are asked for. Where some are held back, that depends on all
- * areas: they are read too, and stand behind the ones that are shown. */
-static int show_read(
-	struct question *q, struct store_txn *t, struct figures *all, size_t *n, bool wide)
-{
-	uint32_t areas[AREAS_MAX];
-	size_t n_all = wide && !q->form->publish ? 1 : q->n_areas;
-	int err = 0;
-
-	memcpy(areas, q->areas, n_all * sizeof(*areas));
-	if (q->form->publish && q->one_area)
-		n_all = office_areas(q->office, t, areas, AREAS_MAX);
-	for (*n = 0; *n < n_all && !err; ++*n) {
-		all[*n] = (struct figures){ .form = q->form,
-			.period = q->period,
-			.cumulative = q->cumulative,
-			.area = areas[*n] };
-		err = figures_open(&all[*n], t);
-	}
-	return !err && q->form->publish ? figures_hold(all, n_all) : err;
-}
-
-static bool area_asked(const struct question *q, uint32_t area, bool wide)
-{
-	for (size_t i = 0; i < (wide ? 1 : q->n_areas); i++)
-		if (q->areas[i] == area)
-			return true;
-	return false;
-}
-
 static int show(struct api_call *call, struct question *q, struct store_txn *t)
 {
 	struct api_column columns[COLUMNS_MAX];
 	bool wide = form_wants_table(call);
 	size_t n_columns = wide ? form_wide_columns(q->form, columns)
 				: form_long_columns(q->form, columns),
-	       n = 0;
-	struct figures *all = calloc(AREAS_MAX, sizeof(*all));
+	       n = wide ? 1 : q->n_areas;
 	struct api_table *table;
-	int err = all ? show_read(q, t, all, &n, wide) : ERR_NOMEM;
+	int err = ask_figures(q, t, n);
 
 	/* All is read before the answer begins: it is whole or an error. */
 	if (!err && !wide && api_wants_csv(call)) {
-		csv_answer(call, q, all, n);
+		csv_answer(call, q);
 	} else if (!err) {
 		table = api_table(call, columns, n_columns);
-		for (size_t i = 0; i < n; i++)
-			if (area_asked(q, all[i].area, wide))
-				(wide ? wide_rows : long_area)(table, q, &all[i]);
+		for (size_t i = 0; i < q->n_all; i++)
+			if (ask_area(q, q->all[i].area, n))
+				(wide ? wide_rows : long_area)(table, q, &q->all[i]);
 		if (wide)
 			wide_notes(table, q);
 		api_table_end(table);
 	}
-	for (size_t i = 0; i < n; i++)
-		figures_close(&all[i]);
-	free(all);
 	return err;
 }
 
