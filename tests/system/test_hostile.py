@@ -12,7 +12,7 @@ import zstandard
 
 from cluster import SANITIZED, Collector, wait_for
 from data import Data
-from linkclient import BATCH, HELLO, Closed, Keys, Ledger, Link, entry_pb, link_pb
+from linkclient import BATCH, FOLLOW, HELLO, PUBLISH, Closed, Keys, Ledger, Link, entry_pb, link_pb
 from test_client import ORIGIN, training
 
 PROTOCOL, OVERSIZED, UNLISTED, SIGNER, CHAIN, GAP, FORK, BEHIND, DUPLICATE, CREDIT = range(1, 11)
@@ -188,6 +188,36 @@ def test_more_than_granted(city):
     for _ in range(40):
         lie.peer.send_batch(packed, wait=False)
     lie.tell(CREDIT, stored=(10, 22))
+
+
+def test_follows_without_end(city):
+    """Asked for the same decisions ten thousand times, before a session and in one, and for what is not: at most one answer a turn of
+    the city's loop, memory flat, and the truth is still taken."""
+    ledger = ledger_of(city)
+    before, counted = city.city.memory(), refusals(city)
+    down = link_pb.LedgerState(origin=3100001, position=0, head=bytes(32))
+    none = link_pb.LedgerState(origin=4100001, position=1 << 40, head=bytes(range(32)))
+    with link(city) as peer:
+        for _ in range(100):
+            peer.send(FOLLOW, ledgers=[down])  # of no session
+        greet(peer, ledger)
+        for n in range(2000 if SANITIZED else 10_000):
+            peer.send(FOLLOW, ledgers=[none if n % 10 == 0 else down])
+        answers = 0
+        while (f := peer.receive(1)) is not None:
+            answers += f.kind == PUBLISH
+        assert 1 <= answers <= 10_000
+        peer.send(FOLLOW, ledgers=[down, down])  # not one: no frame at all
+        with pytest.raises(Closed) as closed:
+            while peer.receive(5) is not None:
+                pass
+            raise AssertionError("a wrong FOLLOW is taken")
+        assert closed.value.fault == PROTOCOL
+        greet(peer, ledger)
+        assert peer.deliver(ledger).head == ledger.head
+    assert refusals(city) > counted
+    if not SANITIZED:
+        assert city.city.memory() < before + (10 << 20)
 
 
 def test_unknown_version(city):

@@ -112,11 +112,49 @@ static void test_a_restored_city_is_named(void **state)
 	assert_memory_equal(&still, &held, sizeof still);
 }
 
+/* No room at the district: decisions wait, its own ledger still goes up and is proven; with room
+ * they come. */
+static void test_a_full_district_waits(void **state)
+{
+	struct store_conf conf = { .limit_bytes = 10 << 20, .create = true };
+	struct growth g = { NULL, 500, 0 };
+	int err;
+
+	(void)state;
+	serve();
+	node_close(&nodes[0]);
+	snprintf(nodes[0].dir, sizeof nodes[0].dir, "%s/small", top);
+	good(ledger_open(
+		&nodes[0].ledger, nodes[0].dir, &nodes[0].sign, nodes[0].origin, &conf, &words));
+	good(link_net_open(&nodes[0].net, loop, &nodes[0].keys, &words));
+	g.ledger = nodes[0].ledger;
+	while ((err = store_write(ledger_store(g.ledger), grow_fn, &g, 0)) == 0)
+		;
+	assert_int_equal(err, ERR_FULL);
+	for (g.n = 1; store_write(ledger_store(g.ledger), grow_fn, &g, 0) == 0;)
+		;
+	decide(2000);
+	join(&nodes[0]);
+	wait_follow_fault(&nodes[0], LINK_FULL);
+	wait_proven(&nodes[0]);
+	turn_for(1200); /* it comes back by the back-off, and is as full as before */
+	wait_follow_fault(&nodes[0], LINK_FULL);
+	wait_proven(&nodes[0]);
+	struct ledger_head held = head_of(nodes[0].ledger, ORIGIN_DECISIONS(310000));
+	assert_true(held.position < 2001);
+	node_close(&nodes[0]);
+	node_open(&nodes[0]); /* with more room */
+	join(&nodes[0]);
+	wait_follows(&nodes[0]);
+	wait_proven(&nodes[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_decisions_come_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_restored_city_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_full_district_waits, setup, teardown),
 	};
 	if (hash_init() != 0)
 		return 1;
