@@ -62,6 +62,7 @@ void route_districts(struct api_call *call)
 		{ "folded", "入表至", "folded", API_INT },
 		{ "last_entry_age_s", "距上次（秒）", "last entry (s)", API_DECIMAL },
 		{ "fault", "问题", "fault", API_TEXT },
+		{ "decisions", "决定收至", "decisions held", API_INT },
 	};
 	struct aggregator *a = aggregator_of(daemon_of(call));
 	struct child *all = children_read(daemon_of(call));
@@ -92,6 +93,10 @@ void route_districts(struct api_call *call)
 				s->error[0] ? s->error : link_fault_words(s->fault));
 		else
 			api_cell_str(table, "");
+		if (s->followed)
+			api_cell_int(table, (int64_t)s->decisions);
+		else
+			api_cell_str(table, NULL);
 	}
 	free(all);
 	api_table_end(table);
@@ -149,6 +154,10 @@ static void metrics_children(struct daemon *d, struct buf *out)
 		{ "tally_child_sessions_total", "counter", "Sessions of a child." },
 		{ "tally_child_faults_total", "counter",
 			"Sessions of a child that ended by a fault." },
+		{ "tally_child_decisions_position", "gauge",
+			"Our decisions that a child has said it holds; 0 when it has not said "
+			"since "
+			"the start." },
 	};
 	struct aggregator *a = aggregator_of(d);
 	struct child *all = children_read(d);
@@ -160,7 +169,7 @@ static void metrics_children(struct daemon *d, struct buf *out)
 				(double)(s->position > all[i].folded ? s->position - all[i].folded
 								     : 0),
 				(double)s->batches, (double)s->bytes, (double)s->sessions,
-				(double)s->faults };
+				(double)s->faults, (double)s->decisions };
 			char labels[32];
 
 			snprintf(labels, sizeof(labels), "origin=\"%06u\"", a->children[i].origin);

@@ -1,6 +1,6 @@
-/* Batches of children on their way into the parent's store: opened, checked, submitted, committed,
- * handed back to the loop. Each batch in flight is a job with its own bytes and arena; jobs are
- * used again. Inside the room only. */
+/* Batches of another's ledger on their way into the store, of children at a parent, of a parent's
+ * decisions at a child: opened, checked, submitted, committed, handed back to the loop. Each batch
+ * in flight is a job with its own bytes and arena; jobs are used again. Inside the room only. */
 #ifndef LINK_ACCEPT_H
 #define LINK_ACCEPT_H
 
