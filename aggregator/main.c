@@ -5,6 +5,7 @@
 
 #include "aggregator/aggregator.h"
 #include "daemon/intake/desk.h"
+#include "daemon/periods/periods.h"
 
 static const struct conf_row own_rows[] = {
 	{ .name = "area",
@@ -248,8 +249,9 @@ int main(int argc, char **argv)
 {
 	static struct conf_row
 		rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
-	static struct daemon_part parts[1 + OFFICE_PARTS + DESK_PARTS];
-	static struct api_route all_routes[OWN_ROUTES + OFFICE_ROUTES + DESK_ROUTES];
+	static struct daemon_part parts[2 + OFFICE_PARTS + DESK_PARTS];
+	static struct api_route all_routes[OWN_ROUTES + OFFICE_ROUTES + PERIODS_READ_ROUTES +
+					   PERIODS_CITY_ROUTES + DESK_ROUTES];
 	static const struct daemon_program program = {
 		.name = "tally-aggregator",
 		.role = "aggregator",
@@ -281,9 +283,12 @@ int main(int argc, char **argv)
 	memcpy(row, daemon_conf_rows, sizeof(daemon_conf_rows));
 	parts[0] = decisions_part;
 	memcpy(parts + 1, office_parts, sizeof(office_parts));
-	memcpy(parts + 1 + OFFICE_PARTS, desk_parts, sizeof(desk_parts));
+	parts[1 + OFFICE_PARTS] = periods_part;
+	memcpy(parts + 2 + OFFICE_PARTS, desk_parts, sizeof(desk_parts));
 	route = mempcpy(route, routes, sizeof(routes));
 	route = mempcpy(route, office_routes, sizeof(office_routes));
+	route = mempcpy(route, periods_read_routes, sizeof(periods_read_routes));
+	route = mempcpy(route, periods_city_routes, sizeof(periods_city_routes));
 	memcpy(route, desk_routes, sizeof(desk_routes));
 	return daemon_main(argc, argv, &program);
 }

@@ -5,6 +5,7 @@
 
 #include "daemon/figures/office.h"
 #include "daemon/intake/desk.h"
+#include "daemon/periods/periods.h"
 
 static const struct conf_row own_rows[] = {
 	{ .name = "district",
@@ -57,7 +58,7 @@ int main(int argc, char **argv)
 	static struct conf_row
 		rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
 	static struct daemon_part parts[OFFICE_PARTS + DESK_PARTS];
-	static struct api_route routes[OFFICE_ROUTES + DESK_ROUTES];
+	static struct api_route routes[OFFICE_ROUTES + PERIODS_READ_ROUTES + DESK_ROUTES];
 	static const struct daemon_program program = {
 		.name = "tally-collector",
 		.role = "collector",
@@ -85,6 +86,7 @@ int main(int argc, char **argv)
 	memcpy(parts, office_parts, sizeof office_parts);
 	memcpy(parts + OFFICE_PARTS, desk_parts, sizeof desk_parts);
 	memcpy(routes, office_routes, sizeof office_routes);
-	memcpy(routes + OFFICE_ROUTES, desk_routes, sizeof desk_routes);
+	memcpy(routes + OFFICE_ROUTES, periods_read_routes, sizeof periods_read_routes);
+	memcpy(routes + OFFICE_ROUTES + PERIODS_READ_ROUTES, desk_routes, sizeof desk_routes);
 	return daemon_main(argc, argv, &program);
 }

@@ -48,6 +48,12 @@ struct frozen_line {
  * it was, and not empty). */
 bool frozen_line_next(struct text *rest, struct frozen_line *out);
 
+/* Calls fn for each cell in which two texts differ: those of `a` in their order, then those that
+ * only `b` has. One of the lines is NULL where a text has none. fn may end it by returning false.
+ * ERR_INVALID: one of them is no such text; ERR_NOMEM. */
+MUST_CHECK int frozen_compare(struct text a, struct text b,
+	bool (*fn)(void *arg, const struct frozen_line *a, const struct frozen_line *b), void *arg);
+
 /* ---- in entries ---- */
 
 /* Which kind of entry holds the parts (proto/survey.proto). */

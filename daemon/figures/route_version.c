@@ -295,5 +295,5 @@ out:
 
 void route_version_show(struct api_call *call)
 {
-	version_ask(call, "version", show);
+	version_ask(call, "version", show, NULL);
 }

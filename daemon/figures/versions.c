@@ -136,6 +136,9 @@ int version_read(struct text entry, struct arena *a, struct version *out)
 	if (!out->body || !is_whole(out->body) ||
 		!period_parse(&out->period, survey_text(out->body->period)))
 		return ERR_INVALID;
+	out->form = arena_copy(a, survey_text(out->body->form)).p;
+	if (!out->form)
+		return ERR_LIMIT;
 	out->at = (struct version_place){ e.origin, e.position, out->body->number };
 	out->at_ms = e.at_ms;
 	out->author = e.author;
@@ -214,10 +217,10 @@ static bool place_ask(
 }
 
 void version_ask(struct api_call *call, const char *number,
-	int (*fn)(struct api_call *call, struct version_call *c))
+	int (*fn)(struct api_call *call, struct version_call *c), void *arg)
 {
 	struct daemon *d = daemon_of(call);
-	struct version_call c = { .office = office_of(d), .zh = ask_zh(call) };
+	struct version_call c = { .office = office_of(d), .zh = ask_zh(call), .arg = arg };
 	struct version_place at;
 	struct arena arena;
 	int err = office_read(c.office, &c.views);

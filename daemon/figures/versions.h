@@ -31,6 +31,7 @@ struct version {
 	uint64_t at_ms;
 	struct text author;
 	struct text entry; /* its bytes */
+	const char *form;  /* its id */
 	struct period period;
 	const Tally__Version *body; /* judged: all that must be there is */
 };
@@ -65,9 +66,10 @@ struct version_call {
 	struct version v;
 	struct arena *arena;
 	bool zh;
+	void *arg;
 };
 void version_ask(struct api_call *call, const char *number,
-	int (*fn)(struct api_call *call, struct version_call *c));
+	int (*fn)(struct api_call *call, struct version_call *c), void *arg);
 /* Names the entry of the version's ledger that is broken: answers with exit code 1. */
 void version_fail(struct api_call *call, const struct version *v, int err, uint64_t broken);
 

@@ -31,10 +31,14 @@ BELOW = {
     "daemon/fold": ["proto", "daemon/base", "daemon/store", "daemon/ledger", "daemon/survey", "daemon/talent"],
     "daemon/figures": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                        "daemon/api", "daemon/book", "daemon/run", "daemon/survey", "daemon/talent", "daemon/fold"],
+    "daemon/periods": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link", "daemon/api",
+                       "daemon/run", "daemon/survey", "daemon/fold", "daemon/figures"],
     "collector": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
-                  "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures"],
+                  "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures",
+                   "daemon/periods"],
     "aggregator": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
-                   "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures"],
+                   "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures",
+                   "daemon/periods"],
 }
 
 # foreign header: where it may stand
