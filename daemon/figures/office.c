@@ -53,7 +53,10 @@ static int forms_start(struct daemon *d, struct errmsg *m)
 	o->area = ledger_own(d->ledger);
 	o->on_demand = strcmp(d->program->role, "aggregator") != 0;
 	o->forms = office_forms(d->conf, m);
-	if (!o->forms) {
+	if (o->forms && !o->on_demand)
+		o->rules = talent_rules_open(talent_sources, talent_sources_n, m);
+	if (!o->forms || (!o->on_demand && !o->rules)) {
+		forms_close(o->forms);
 		free(o);
 		return ERR_INVALID;
 	}
@@ -63,6 +66,7 @@ static int forms_start(struct daemon *d, struct errmsg *m)
 
 static void forms_stop(struct daemon *d)
 {
+	talent_rules_close(office_of(d)->rules);
 	forms_close(office_of(d)->forms);
 	free(d->office);
 	d->office = NULL;
@@ -85,6 +89,7 @@ static int views_start(struct daemon *d, struct errmsg *m)
 		.limit_bytes = conf_number(d->conf, "views_limit"),
 		.ledger = d->ledger,
 		.forms = o->forms,
+		.rules = o->rules,
 		.city = o->area };
 	int err;
 

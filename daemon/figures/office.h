@@ -16,6 +16,7 @@ struct office {
 	uint32_t area; /* of this node: everything counts there */
 	bool on_demand;
 	struct forms *forms;
+	struct talent_rules *rules; /* of the talent database; NULL: on demand, it is not kept */
 	struct views *views;
 	const uint32_t *children; /* areas that are shown even when they have no entries; the
 				   * program's, set before the routes are served */

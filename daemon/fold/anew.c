@@ -66,6 +66,8 @@ int anew_open(struct anew **out, const struct anew_conf *conf, struct errmsg *m)
 	anew_remove(a->dir);
 	a->fold = fold_open(conf->forms, conf->city);
 	if (a->fold)
+		err = conf->rules ? fold_talents(a->fold, conf->rules) : 0;
+	if (!err)
 		err = store_open(&a->store, &sc, m);
 	if (err) {
 		fold_close(a->fold);

@@ -12,6 +12,7 @@ struct anew_conf {
 	uint64_t limit_bytes;
 	struct ledger *ledger; /* borrowed, as the forms are */
 	const struct forms *forms;
+	const struct talent_rules *rules; /* or NULL */
 	uint32_t city;
 	/* May be NULL. Asked between chunks, with the entries folded so far: true ends the fold
 	 * with ERR_CLOSED. */

@@ -44,6 +44,14 @@ static struct fact_change *change_new(struct fact_changes *c)
 	return &c->at[c->n++];
 }
 
+void fact_changes_add(struct fact_changes *c, const struct fact_change *change)
+{
+	struct fact_change *kept = change_new(c);
+
+	if (kept)
+		*kept = *change;
+}
+
 static void put_u16(uint8_t *p, unsigned v)
 {
 	p[0] = (uint8_t)(v >> 8);
@@ -102,7 +110,6 @@ static void fact_add(struct effects *e, const struct source *s, int from, int ti
 	const uint16_t rows[FORM_DIMS_MAX])
 {
 	struct fact_change c = { .weight = e->where->weight };
-	struct fact_change *kept;
 	uint64_t position = e->where->position;
 
 	if (!entity_key(e, s ? s->entity : 0, c.entity))
@@ -118,9 +125,7 @@ static void fact_add(struct effects *e, const struct source *s, int from, int ti
 		put_u32(c.fact + 20, (uint32_t)position);
 		e->person_fact = true;
 	}
-	kept = change_new(e->changes);
-	if (kept)
-		*kept = c;
+	fact_changes_add(e->changes, &c);
 }
 
 /* By which name the number came: one fact a name and district, counted. */

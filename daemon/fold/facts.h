@@ -12,7 +12,7 @@
  *
  * from, till: months by number; till 0: never ends. ref: of a person's fact the position of its
  * record; of other entities' facts how many records make it. Source 0: a record of the person that
- * no form counts (the person view needs it).
+ * no form counts (the person view needs it). Sources from FACT_TALENT on: talents.h.
  *
  * Facts of a stock: from = the first month at whose end it is in stock (or in which it is, where
  * the source says any), till = the first one at whose end it is not. When a measure asks the
@@ -77,6 +77,8 @@ struct fact_changes {
 	bool failed; /* sticky: out of memory */
 };
 void fact_changes_deinit(struct fact_changes *c);
+/* Sticky without memory. */
+void fact_changes_add(struct fact_changes *c, const struct fact_change *change);
 
 struct record_place {
 	uint32_t origin;

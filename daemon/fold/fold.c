@@ -61,12 +61,24 @@ void fold_close(struct fold *f)
 	record_index_close(f->records);
 	samples_close(f->samples);
 	activities_close(f->activities);
+	talents_close(f->talents);
 	fact_changes_deinit(&f->changes);
 	entity_scratch_deinit(&f->scratch);
 	free(f->facts);
 	arena_deinit(&f->now);
 	arena_deinit(&f->before);
 	free(f);
+}
+
+int fold_talents(struct fold *f, const struct talent_rules *rules)
+{
+	f->talents = talents_open(rules);
+	return f->talents ? 0 : ERR_NOMEM;
+}
+
+const struct talents *fold_talents_of(const struct fold *f)
+{
+	return f->talents;
 }
 
 /* ---- one entry ---- */
@@ -102,6 +114,8 @@ static unsigned effects_of(struct fold *f, const struct record *r, const struct 
 		case_person(f->views, record_person(r, 0).pid, person);
 		at.person = person;
 	}
+	if (f->talents)
+		talents_record(f->talents, r, &at, &f->changes);
 	return record_effects(f->forms, r, &at, &sinks);
 }
 
@@ -156,8 +170,13 @@ static int pid_of(void *arg, uint32_t origin, uint64_t position, uint8_t pid[PID
 static void record_id(
 	uint8_t out[RECORD_KEY_BYTES], uint32_t origin, struct text reg, struct text key)
 {
-	put_u32(out, origin);
-	hash_key(out + 4, reg, key);
+	hash_key(out, reg, key);
+	put_u32(out + KEY_HASH_BYTES, origin);
+}
+
+static bool watched(const struct fold *f, const struct reg *reg)
+{
+	return f->talents && talents_watches(f->talents, reg);
 }
 
 static const struct fault *first_hard(const struct faults *faults)
@@ -201,7 +220,7 @@ static int fold_record(struct fold *f, const struct entry_view *e, struct activi
 	err = old ? take_out(f, e->origin, old) : 0;
 	if (err)
 		return err;
-	if (!record_index_put(f->records, id, e->position))
+	if (!record_index_put(f->records, id, e->position, watched(f, reg)))
 		return ERR_NOMEM;
 	did->corrections = old != 0;
 	lacks = effects_of(f, &r, &place);
@@ -226,7 +245,8 @@ static int fold_retract(struct fold *f, const struct entry_view *e, struct activ
 	if (err)
 		return err;
 	did->retractions = 1;
-	return record_index_put(f->records, id, 0) ? 0 : ERR_NOMEM;
+	return record_index_put(f->records, id, 0, watched(f, register_find(e->reg))) ? 0
+										      : ERR_NOMEM;
 }
 
 static void fold_intake(struct fold *f, const struct entry_view *e, struct activity *did)
@@ -395,6 +415,8 @@ int fold_chunk(struct fold *f, struct store_txn *views, struct store_txn *ledger
 	record_index_reset(f->records);
 	samples_reset(f->samples);
 	activities_reset(f->activities);
+	if (f->talents)
+		talents_reset(f->talents, views, ledgers);
 	f->changes.n = 0;
 	f->changes.failed = false;
 	f->linked = case_any(views);
@@ -415,6 +437,9 @@ int fold_chunk(struct fold *f, struct store_txn *views, struct store_txn *ledger
 		err = fold_entities_write(f);
 	if (!err) {
 		record_index_write(f->records, views, VIEW_RECORD);
+		if (f->talents)
+			record_index_shared(
+				f->records, views, VIEW_RECORD, talents_shared, f->talents);
 		cells_write(f->cells, views, VIEW_CELL);
 		samples_write(f->samples, views, VIEW_SAMPLE);
 		activities_write(f->activities, views, VIEW_ACTIVITY);

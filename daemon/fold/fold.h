@@ -13,18 +13,27 @@
 
 /* Goes into the digest that a views store carries: with another number all is folded anew. Raise it
  * when the fold comes to mean something else, or stores it otherwise. */
-#define FOLD_VERSION 4
+#define FOLD_VERSION 5
 
 /* Tables of a views store.
  *   META      name → value: "digest" of what the views depend on besides the ledgers
  *   FOLD      origin (4) → position (8), hash of the entry there (32): folded up to here
- *   RECORD    origin (4) hash of register and key (16) → position (8): the newest version of each
+ *   RECORD    hash of register and key (16) origin (4) → position (8): the newest version of each
  *             record that lives
  *   PERSON    pid (16) of the person (cases.h) → facts (facts.h), sorted: they name all the
- * person's records GROUP     entity (1) hash (16) → facts with counts: classes and other things
- * that are counted once CELL      cells.h FINDING   origin (4) position (8) → fault code, and the
- * field after a space: entries that could not be folded, or not all SAMPLE    samples.h EVENT
- * events.h ACTIVITY  activity.h IDENTITY  identities.h CASE      identities.h, cases.h */
+ *             person's records
+ *   GROUP     entity (1) hash (16) → facts with counts: classes and other things that are counted
+ *             once
+ *   CELL      cells.h
+ *   FINDING   origin (4) position (8) → fault code, and the field after a space: entries that
+ *             could not be folded, or not all
+ *   SAMPLE    samples.h
+ *   EVENT     events.h
+ *   ACTIVITY  activity.h
+ *   IDENTITY  identities.h
+ *   CASE      identities.h, cases.h
+ *   TALENT    talents.h
+ *   MARK      talents.h */
 enum {
 	VIEW_META,
 	VIEW_FOLD,
@@ -38,11 +47,13 @@ enum {
 	VIEW_ACTIVITY,
 	VIEW_IDENTITY,
 	VIEW_CASE,
+	VIEW_TALENT,
+	VIEW_MARK,
 	VIEW_TABLES
 };
 #define VIEW_TABLE_NAMES \
 	"meta", "fold", "record", "person", "group", "cell", "finding", "sample", "event", \
-		"activity", "identity", "case"
+		"activity", "identity", "case", "talent", "mark"
 extern const char *const view_table_names[VIEW_TABLES];
 
 struct fold; /* scratch memory of a fold; one thread at a time */
@@ -51,6 +62,13 @@ struct fold; /* scratch memory of a fold; one thread at a time */
  * without memory. */
 struct fold *fold_open(const struct forms *fs, uint32_t city);
 void fold_close(struct fold *f);
+/* From now on talents and marks are kept too, by these rules (borrowed); before the first chunk. A
+ * district's views, folded on demand, go without. */
+struct talents;
+struct talent_rules;
+MUST_CHECK int fold_talents(struct fold *f, const struct talent_rules *rules);
+/* What the last chunk did to them (talents_changes()); NULL without. */
+const struct talents *fold_talents_of(const struct fold *f);
 
 /* Entries of one ledger that are to be folded next. */
 struct fold_span {

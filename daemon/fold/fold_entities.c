@@ -13,6 +13,7 @@ static int entity_write(struct fold *f, const struct fact_change *changes, size_
 		ENTITY_KEY_BYTES - (person ? 1 : 0) };
 	struct fact_list old = { 0 }, new = { 0 };
 	struct text value = { 0 };
+	unsigned did = 0; /* TALENTS_… */
 
 	if (store_get(f->views, table, key, &value) == 0) {
 		if (value.n % FACT_BYTES)
@@ -35,8 +36,17 @@ static int entity_write(struct fold *f, const struct fact_change *changes, size_
 		return ERR_DAMAGED;
 	if (!entity_change(f->forms, f->city, old, new, f->cells, &f->scratch))
 		return ERR_NOMEM;
+	/* Both look at the old facts, which the first write takes away. */
+	if (person && f->talents)
+		did = talents_look(old, new);
 	if (person)
 		names_mark(f->views, changes->entity + 1, old, new);
+	if (did) {
+		int err = talents_person(f->talents, changes->entity + 1, did, new, &f->before);
+
+		if (err)
+			return err;
+	}
 	if (new.n)
 		store_put(f->views, table, key,
 			(struct text){ (const char *)f->facts, new.n *FACT_BYTES });

@@ -7,6 +7,7 @@
 #include "daemon/fold/facts.h"
 #include "daemon/fold/fold.h"
 #include "daemon/fold/record_index.h"
+#include "daemon/fold/talents.h"
 
 struct fold {
 	const struct forms *forms;
@@ -15,6 +16,7 @@ struct fold {
 	struct record_index *records;
 	struct samples *samples;
 	struct activities *activities;
+	struct talents *talents; /* NULL: they are not kept */
 	struct fact_changes changes;
 	struct entity_scratch scratch;
 	uint8_t (*facts)[FACT_BYTES]; /* of one entity, after its changes */

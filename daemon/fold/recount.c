@@ -193,7 +193,7 @@ static int meta_job(struct store_txn *t, void *arg)
 	const struct work *w = arg;
 	uint8_t digest[HASH_BYTES];
 
-	views_digest(views_conf(w->running)->forms, digest);
+	views_digest(views_conf(w->running)->forms, views_conf(w->running)->rules, digest);
 	store_put(t, VIEW_META, TEXT("digest"), (struct text){ (const char *)digest, HASH_BYTES });
 	return store_txn_err(t);
 }
@@ -227,6 +227,7 @@ int recount_run(struct recount *r, struct views *v, const char *dir, struct errm
 		.limit_bytes = conf->limit_bytes,
 		.ledger = conf->ledger,
 		.forms = conf->forms,
+		.rules = conf->rules,
 		.city = conf->city,
 		.stop = stop,
 		.arg = r };

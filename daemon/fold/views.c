@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "daemon/fold/talents.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 
@@ -23,6 +24,7 @@
 #define CHUNK 4096
 #define SPANS_MAX 256
 #define READ_MS 60000
+#define LOAD_MS 600000
 
 enum { IDLE, POSTED, POSTED_AGAIN };
 
@@ -41,6 +43,8 @@ struct views {
 	pthread_cond_t ran;
 	uint64_t runs; /* ended in this life */
 	struct views_state state;
+	struct talent_index *talents; /* NULL: without */
+	atomic_bool talents_lost;     /* memory ran out: it is not in step */
 };
 
 static const char *const tables[VIEW_TABLES] = { VIEW_TABLE_NAMES };
@@ -103,12 +107,30 @@ static bool state_book(struct views *v, int err)
 	return !err && entries > 0 && v->left > 0;
 }
 
+/* The talents in memory go where the chunk went. */
+static void talents_follow(struct views *v)
+{
+	const struct talent_change *changes;
+	size_t n;
+
+	if (talents_changes(fold_talents_of(v->fold), &changes, &n) &&
+		talent_index_put(v->talents, changes, n))
+		return;
+	if (!atomic_exchange(&v->talents_lost, true))
+		log_error(ROOM, "no memory for the talents: they cannot be searched until the next "
+				"start");
+}
+
 static void job_done(struct store_job *job, int err)
 {
 	struct views *v = of_job(job);
-	bool again = state_book(v, err) && !atomic_load(&v->closing);
+	bool again;
 	int posted = POSTED;
 
+	/* Before the run counts as ended: who waited for it finds what it brought. */
+	if (!err && v->talents && v->n_spans)
+		talents_follow(v);
+	again = state_book(v, err) && !atomic_load(&v->closing);
 	if (!again && atomic_compare_exchange_strong(&v->posted, &posted, IDLE))
 		return;
 	if (atomic_load(&v->closing)) {
@@ -249,12 +271,14 @@ void views_rules(uint8_t out[HASH_BYTES])
 	buf_deinit(&b);
 }
 
-void views_digest(const struct forms *fs, uint8_t out[HASH_BYTES])
+void views_digest(const struct forms *fs, const struct talent_rules *rules, uint8_t out[HASH_BYTES])
 {
 	struct buf b = { 0 };
 
 	digest_rules(&b);
 	buf_put(&b, fs->digest, sizeof(fs->digest));
+	if (rules)
+		buf_put(&b, rules->digest, sizeof(rules->digest));
 	hash_entry(out, buf_as_text(&b));
 	buf_deinit(&b);
 }
@@ -289,6 +313,70 @@ static int ground_job(struct store_txn *t, void *arg)
 	return store_txn_err(t);
 }
 
+/* The talents of the last life. */
+static int talents_load(struct views *v)
+{
+	struct store_cursor *c = NULL;
+	struct store_txn *t;
+	struct text key, value;
+	int err = store_read_begin(v->store, &t, LOAD_MS);
+
+	if (err)
+		return err;
+	v->talents = talent_index_open(v->conf.rules, clock_date(clock_wall_ms()));
+	if (v->talents)
+		c = store_cursor_open(t, VIEW_TALENT);
+	for (bool more = c && store_seek(c, (struct text){ 0 }, &key, &value); more && !err;
+		more = store_next(c, &key, &value)) {
+		struct talent_change change = { .row = value };
+
+		if (key.n != PID_BYTES)
+			continue;
+		memcpy(change.pid, key.p, PID_BYTES);
+		err = talent_index_put(v->talents, &change, 1) ? 0 : ERR_NOMEM;
+	}
+	if (!err)
+		err = v->talents ? store_txn_err(t) : ERR_NOMEM;
+	store_read_end(t);
+	return err;
+}
+
+/* A snapshot that begins with the first row asked for: while the index is being turned no chunk
+ * goes into it, and what the snapshot may hold beyond it comes once more. */
+struct rows {
+	struct store *store;
+	struct store_txn *t;
+	int err;
+};
+
+static bool talent_row_of(void *arg, const uint8_t pid[PID_BYTES], struct text *row)
+{
+	struct text key = { (const char *)pid, PID_BYTES };
+	struct rows *r = arg;
+
+	if (!r->t && !r->err)
+		r->err = store_read_begin(r->store, &r->t, LOAD_MS);
+	return !r->err && store_get(r->t, VIEW_TALENT, key, row) == 0;
+}
+
+struct talent_index *views_talents(struct views *v, int day, int *err)
+{
+	struct rows rows = { .store = v->store };
+
+	*err = atomic_load(&v->talents_lost) ? ERR_NOMEM : 0;
+	if (*err || !v->talents || talent_index_day(v->talents) == day)
+		return *err ? NULL : v->talents;
+	if (!talent_index_turn(v->talents, day, talent_row_of, &rows))
+		*err = ERR_NOMEM;
+	else
+		*err = rows.t ? store_txn_err(rows.t) : rows.err;
+	if (rows.t)
+		store_read_end(rows.t);
+	if (*err)
+		atomic_store(&v->talents_lost, true);
+	return *err ? NULL : v->talents;
+}
+
 int views_open(struct views **out, const struct views_conf *conf, struct errmsg *m)
 {
 	struct views *v = calloc(1, sizeof(*v));
@@ -313,10 +401,14 @@ int views_open(struct views **out, const struct views_conf *conf, struct errmsg 
 	pthread_cond_init(&v->ran, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	v->fold = fold_open(conf->forms, conf->city);
-	err = v->fold ? store_open(&v->store, &sc, m) : ERR_NOMEM;
+	err = v->fold ? 0 : ERR_NOMEM;
+	if (!err && conf->rules)
+		err = fold_talents(v->fold, conf->rules);
+	if (!err)
+		err = store_open(&v->store, &sc, m);
 	if (err)
 		goto fold;
-	views_digest(conf->forms, ground.digest);
+	views_digest(conf->forms, conf->rules, ground.digest);
 	err = store_write(v->store, ground_job, &ground, 0);
 	if (err) {
 		errmsg_set(m, "%s: the views cannot be prepared: %s", conf->dir, err_words(err));
@@ -324,9 +416,15 @@ int views_open(struct views **out, const struct views_conf *conf, struct errmsg 
 	}
 	if (ground.cleared)
 		log_info(ROOM, "the views are of other forms or other ledgers: all is folded anew");
+	err = conf->rules ? talents_load(v) : 0;
+	if (err) {
+		errmsg_set(m, "%s: the talents cannot be read: %s", conf->dir, err_words(err));
+		goto store;
+	}
 	*out = v;
 	return 0;
 store:
+	talent_index_close(v->talents);
 	store_close(v->store);
 fold:
 	fold_close(v->fold);
@@ -343,6 +441,7 @@ void views_close(struct views *v)
 	atomic_store(&v->closing, true);
 	store_close(v->store);
 	fold_close(v->fold);
+	talent_index_close(v->talents);
 	pthread_cond_destroy(&v->ran);
 	pthread_mutex_destroy(&v->lock);
 	free(v);

@@ -8,6 +8,7 @@
 #define FOLD_VIEWS_H
 
 #include "daemon/fold/fold.h"
+#include "daemon/talent/talent_index.h"
 
 struct views;
 
@@ -17,6 +18,8 @@ struct views_conf {
 	struct ledger *ledger; /* borrowed until views_close() */
 	const struct forms *forms;
 	uint32_t city;
+	/* NULL: without talents and marks (a district's views). Borrowed. */
+	const struct talent_rules *rules;
 	size_t chunk; /* entries at most in one transaction; 0: 4096 */
 };
 
@@ -46,7 +49,12 @@ struct views_state {
 void views_state(struct views *v, struct views_state *out);
 
 /* What the views depend on besides the ledgers: forms, registers, code lists, the fold itself. */
-void views_digest(const struct forms *fs, uint8_t out[HASH_BYTES]);
+void views_digest(
+	const struct forms *fs, const struct talent_rules *rules, uint8_t out[HASH_BYTES]);
+
+/* The talents in memory, as of the last chunk, on a day (yyyymmdd): it is turned to that day first.
+ * NULL: without rules, or memory ran out (then *err says so). */
+struct talent_index *views_talents(struct views *v, int day, int *err);
 /* The same without the forms: by which rules records are judged and counted. */
 void views_rules(uint8_t out[HASH_BYTES]);
 
