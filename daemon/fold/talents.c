@@ -218,23 +218,29 @@ static bool suspect(struct fact_list own)
 	return talent_traces_suspect(traces, n);
 }
 
+static bool changed_grow(struct talents *ts)
+{
+	size_t room = ts->room ? ts->room * 2 : 256;
+	void *more = realloc(ts->changed, room * sizeof(*ts->changed));
+
+	if (!more)
+		return false;
+	ts->changed = more;
+	more = realloc(ts->changes, room * sizeof(*ts->changes));
+	if (!more)
+		return false;
+	ts->changes = more;
+	ts->room = room;
+	return true;
+}
+
 static void changed_keep(struct talents *ts, const uint8_t pid[PID_BYTES], struct text row)
 {
 	struct changed *c;
 
-	if (ts->n == ts->room) {
-		size_t room = ts->room ? ts->room * 2 : 256;
-		struct changed *more = realloc(ts->changed, room * sizeof(*more));
-		struct talent_change *changes =
-			more ? realloc(ts->changes, room * sizeof(*changes)) : NULL;
-
-		ts->changed = more ? more : ts->changed;
-		ts->changes = changes ? changes : ts->changes;
-		if (!more || !changes) {
-			ts->failed = true;
-			return;
-		}
-		ts->room = room;
+	if (ts->n == ts->room && !changed_grow(ts)) {
+		ts->failed = true;
+		return;
 	}
 	c = &ts->changed[ts->n++];
 	memcpy(c->pid, pid, PID_BYTES);
