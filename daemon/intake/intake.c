@@ -64,6 +64,10 @@ void intake_close(struct intake *in)
 {
 	if (!in)
 		return;
+	pthread_mutex_lock(&in->lock);
+	while (in->telling)
+		pthread_cond_wait(&in->left, &in->lock);
+	pthread_mutex_unlock(&in->lock);
 	arena_deinit(&in->take.scratch);
 	pids_close(in->pids);
 	pthread_cond_destroy(&in->left);
@@ -104,6 +108,28 @@ static void leave(struct intake *in)
 	pthread_mutex_unlock(&in->lock);
 }
 
+static void tell(void *arg)
+{
+	struct intake *in = arg;
+
+	in->conf.grew(in->conf.arg);
+	pthread_mutex_lock(&in->lock);
+	in->telling = false;
+	pthread_cond_broadcast(&in->left);
+	pthread_mutex_unlock(&in->lock);
+}
+
+/* From a job's done. */
+static void tell_soon(void *arg)
+{
+	struct intake *in = arg;
+
+	pthread_mutex_lock(&in->lock);
+	in->telling = true;
+	pthread_mutex_unlock(&in->lock);
+	store_settle(ledger_store(in->conf.ledger), tell, in);
+}
+
 /* ---- a run ---- */
 
 int intake_begin(struct intake_run **out, struct intake *in, const struct intake_request *q)
@@ -133,8 +159,8 @@ int intake_begin(struct intake_run **out, struct intake *in, const struct intake
 					    .retract = q->retract,
 					    .dry_run = q->dry_run,
 					    .report = r->report.form ? &r->report : NULL,
-					    .grew = in->conf.grew,
-					    .arg = in->conf.arg });
+					    .grew = in->conf.grew ? tell_soon : NULL,
+					    .arg = in });
 	*out = r;
 	return 0;
 }

@@ -22,8 +22,9 @@ struct intake_conf {
 	const struct sealing *sealing;			 /* NULL: identities are sealed to nobody */
 	const char *spool_dir;	 /* on the store's disk; refused rows lie there, nameless, while an
 				    import runs */
-	void (*grew)(void *arg); /* the ledger became longer; on the writer thread, before the run
-				    hears of it */
+	void (*grew)(void *arg); /* the ledger became longer: soon after the commit, once for runs
+				    that end close together; on the writer thread or the caller's.
+				    Not after intake_close() */
 	void *arg;
 };
 

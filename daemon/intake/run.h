@@ -15,6 +15,7 @@ struct intake {
 	pthread_mutex_t lock;
 	pthread_cond_t left;
 	unsigned runs;
+	bool telling; /* conf.grew was asked for and did not run yet */
 };
 
 struct intake_run {

@@ -97,6 +97,9 @@ struct store {
 	_Atomic uint64_t used_pages, map_pages;
 	_Atomic bool full;
 	bool disk_full;
+	void (*settle)(void *arg); /* asked for and not yet run; NULL: none */
+	void *settle_arg;
+	uint64_t settle_us; /* when it was asked for first */
 };
 
 /* ---- store.c ---- */

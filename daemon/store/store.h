@@ -79,6 +79,12 @@ void store_post(struct store *s, struct store_job *job);
 MUST_CHECK int store_write(
 	struct store *s, int (*fn)(struct store_txn *t, void *arg), void *arg, unsigned flags);
 
+/* From a job's `done`: fn(arg) runs soon on the writer thread, once for all who asked until then:
+ * when no job waits, and at the latest 2 ms after it was first asked for, or in store_close(). So
+ * whoever carries on what was written (a link) wakes once for what came close together. One fn and
+ * arg a store. */
+void store_settle(struct store *s, void (*fn)(void *arg), void *arg);
+
 /* All keys up to 511 bytes, compared as bytes. Values read stay valid until the next write of the
  * transaction or its end. */
 /* 0 or ERR_NOTFOUND, or the sticky error. */

@@ -36,6 +36,7 @@
 #define AGAIN (-1)
 #define GATHER_LEAST 3	    /* posters that make a crowd */
 #define GATHER_US 200	    /* a moment: a group leaves when one passes and nobody came */
+#define SETTLE_US 2000	    /* most that store_settle() waits while groups follow one another */
 #define CROWD_LASTS_US 1000 /* after this a group waits no more */
 
 enum { JOB_WAITS, JOB_OUT }; /* job->state; OUT: its err is final, it is not run again */
@@ -124,6 +125,25 @@ static void gather(struct store *s)
 	s->gathering = false;
 }
 
+/* On the writer thread. */
+static void settle(struct store *s)
+{
+	void (*fn)(void *arg) = s->settle;
+
+	s->settle = NULL;
+	if (fn)
+		fn(s->settle_arg);
+}
+
+void store_settle(struct store *s, void (*fn)(void *arg), void *arg)
+{
+	assert(pthread_equal(pthread_self(), s->writer));
+	if (!s->settle)
+		s->settle_us = clock_mono_us();
+	s->settle = fn;
+	s->settle_arg = arg;
+}
+
 /* Waits for jobs and takes a group of them; false when the store closes and nothing is left. */
 static bool take_group(struct store *s, struct group *g)
 {
@@ -134,6 +154,12 @@ static bool take_group(struct store *s, struct group *g)
 	pthread_mutex_lock(&s->lock);
 	gather(s);
 	while (!s->head && !s->closing) {
+		if (s->settle) {
+			pthread_mutex_unlock(&s->lock);
+			settle(s);
+			pthread_mutex_lock(&s->lock);
+			continue;
+		}
 		sleep_a_while(s);
 		if (!s->head && !s->closing) {
 			pthread_mutex_unlock(&s->lock);
@@ -359,6 +385,8 @@ static void run_group(struct store *s, struct group *g)
 	if (rc == 0 && wrote)
 		room_gauge(s);
 	chores(s);
+	if (s->settle && clock_mono_us() - s->settle_us >= SETTLE_US)
+		settle(s);
 }
 
 static void *writer_main(void *arg)
@@ -369,6 +397,7 @@ static void *writer_main(void *arg)
 	pthread_setname_np(pthread_self(), "store");
 	while (take_group(s, &g))
 		run_group(s, &g);
+	settle(s);
 	return NULL;
 }
 

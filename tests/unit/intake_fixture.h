@@ -39,6 +39,11 @@ static inline void fixture_grew(void *arg)
 	__atomic_add_fetch((unsigned long *)arg, 1, __ATOMIC_RELAXED);
 }
 
+static inline unsigned long fixture_grown(struct fixture *f)
+{
+	return __atomic_load_n(&f->grew, __ATOMIC_RELAXED);
+}
+
 static inline int fixture_open_secrets(struct fixture *f, struct errmsg *m)
 {
 	static const int holding[] = { T_VIEW, T_PERSON, T_VAULT };

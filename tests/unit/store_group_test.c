@@ -261,6 +261,88 @@ static void nothing_written_is_no_commit(void **state)
 	remove_dir(dir);
 }
 
+static int settled;
+static struct store *settling;
+
+static void on_settled(void *arg)
+{
+	__atomic_add_fetch((int *)arg, 1, __ATOMIC_RELAXED);
+}
+
+static void done_and_settle(struct store_job *job, int err)
+{
+	store_settle(settling, on_settled, &settled);
+	done(job, err);
+}
+
+static void whoever_follows_is_told_once_a_group(void **state)
+{
+	static struct store_job hold = { .fn = hold_writer, .done = held_done };
+	struct store_stats st;
+	char *dir;
+
+	(void)state;
+	settling = fresh(&dir);
+	settled = done_count = 0;
+	sem_init(&gate, 0, 0);
+	sem_init(&held, 0, 0);
+	store_post(settling, &hold);
+	sem_wait(&held);
+	for (int i = 0; i < JOBS; i++) {
+		jobs[i] = (struct numbered){ .job = { .fn = run, .done = done_and_settle },
+			.n = (uint64_t)i + 1 };
+		store_post(settling, &jobs[i].job);
+	}
+	sem_init(&all_done, 0, 0);
+	sem_post(&gate);
+	sem_wait(&all_done);
+	store_stats(settling, &st);
+	assert_in_range(st.commits, 1, JOBS / 10);
+	store_close(settling);
+	assert_in_range(settled, 1, st.commits);
+	remove_dir(dir);
+}
+
+#define CHAIN 50
+static sem_t chain_over;
+
+static int slow_run(struct store_txn *t, struct store_job *job)
+{
+	usleep(1000);
+	return run(t, job);
+}
+
+/* Posts the next one: the writer never rests. */
+static void chain_done(struct store_job *job, int err)
+{
+	size_t at = (size_t)((struct numbered *)job - jobs);
+
+	assert_int_equal(err, 0);
+	store_settle(settling, on_settled, &settled);
+	if (at + 1 < CHAIN)
+		store_post(settling, &jobs[at + 1].job);
+	else
+		sem_post(&chain_over);
+}
+
+static void whoever_follows_is_told_while_it_goes_on(void **state)
+{
+	char *dir;
+
+	(void)state;
+	settling = fresh(&dir);
+	settled = 0;
+	sem_init(&chain_over, 0, 0);
+	for (int i = 0; i < CHAIN; i++)
+		jobs[i] = (struct numbered){ .job = { .fn = slow_run, .done = chain_done },
+			.n = (uint64_t)i + 1 };
+	store_post(settling, &jobs[0].job);
+	sem_wait(&chain_over);
+	assert_in_range(__atomic_load_n(&settled, __ATOMIC_RELAXED), 5, CHAIN - 1);
+	store_close(settling);
+	remove_dir(dir);
+}
+
 static void a_group_is_bounded_by_pages(void **state)
 {
 	struct store_stats st;
@@ -387,6 +469,8 @@ int main(void)
 		cmocka_unit_test(any_mixture),
 		cmocka_unit_test(a_row_of_bad_jobs_is_no_square),
 		cmocka_unit_test(nothing_written_is_no_commit),
+		cmocka_unit_test(whoever_follows_is_told_once_a_group),
+		cmocka_unit_test(whoever_follows_is_told_while_it_goes_on),
 		cmocka_unit_test(a_group_is_bounded_by_pages),
 		cmocka_unit_test(close_runs_what_waits),
 		cmocka_unit_test(many_threads_write_and_read),
