@@ -241,6 +241,8 @@ int figures_open(struct figures *f, struct store_txn *views)
 		err = figures_samples(f, views);
 	if (!err && !f->ever)
 		err = figures_cells(f);
+	if (!err && !f->ever)
+		err = figures_quality(f);
 	if (!err)
 		figures_derive(f);
 	if (!err && f->failed)

@@ -17,6 +17,10 @@ struct figures {
 	struct store_txn *views; /* while it is opened */
 	bool ever;		 /* only what adds up: of all years up to the period's end */
 	uint32_t area;
+	/* All areas that the answer is made for, for what a city's returns add up to; borrowed.
+	 * None: those that have a ledger here. */
+	const uint32_t *areas;
+	size_t n_areas;
 	size_t n_rows; /* every combination, the last dim fastest, totals last */
 
 	/* Behind figures_value(), figures_mark(), figures_next(), figures_place(): */
@@ -75,6 +79,8 @@ MUST_CHECK int figures_samples(struct figures *f, struct store_txn *views);
 MUST_CHECK int figures_hold(struct figures *areas, size_t n);
 /* Fills in the columns that refer to other forms, and what follows from them (figures_cells.c). */
 MUST_CHECK int figures_cells(struct figures *f);
+/* Fills in the columns of returns and activity (figures_quality.c); figures_open() did. */
+MUST_CHECK int figures_quality(struct figures *f);
 void figures_pace(struct figures *f, size_t place, size_t measure);
 /* num ÷ den, half away from zero; den > 0. */
 int64_t figures_rounded(__int128 num, __int128 den);

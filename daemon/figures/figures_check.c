@@ -30,7 +30,11 @@ static struct period before(const struct period *p)
 /* What a span means at this period. False: nothing (the months before January add up to zero). */
 static bool span_of(const struct figures *at, enum check_span span, struct figures *out)
 {
-	*out = (struct figures){ .form = at->form, .period = at->period, .area = at->area };
+	*out = (struct figures){ .form = at->form,
+		.period = at->period,
+		.area = at->area,
+		.areas = at->areas,
+		.n_areas = at->n_areas };
 	switch (span) {
 	case SPAN_PREVIOUS:
 		out->period = before(&at->period);
@@ -184,10 +188,8 @@ static bool asked(const struct form_check *c, const struct figures *at)
 
 static bool row_asked(const struct ask *a, const uint16_t rows[FORM_DIMS_MAX])
 {
-	const char *code = figures_code(a->at->form, 0, rows[0]);
-
 	for (size_t i = 0; i < a->check->n_only; i++)
-		if (strcmp(code, a->check->only[i]) == 0)
+		if (strcmp(figures_code(a->at->form, 0, rows[0]), a->check->only[i]) == 0)
 			return true;
 	return a->check->n_only == 0;
 }

@@ -50,9 +50,11 @@ static int lines_of(
 	int err = all ? 0 : ERR_NOMEM;
 
 	for (size_t i = 0; i < a->n_areas && !err; i++)
-		all[i] = (struct figures){
-			.form = a->form, .period = a->period, .cumulative = cumulative
-		};
+		all[i] = (struct figures){ .form = a->form,
+			.period = a->period,
+			.cumulative = cumulative,
+			.areas = a->areas,
+			.n_areas = a->n_areas };
 	if (!err && together)
 		err = hold_all(a, all, views);
 	for (size_t i = 0; i < a->n_areas && !err; i++) {

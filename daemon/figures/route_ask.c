@@ -68,7 +68,8 @@ static bool ask_areas(struct api_call *call, struct question *q, struct store_tx
 	unsigned long area;
 	bool whole;
 
-	q->n_areas = office_areas(q->office, t, q->areas, AREAS_MAX);
+	q->n_everyone = q->n_areas = office_areas(q->office, t, q->areas, AREAS_MAX);
+	memcpy(q->everyone, q->areas, q->n_areas * sizeof(*q->areas));
 	if (!text)
 		return true;
 	q->one_area = true;
@@ -102,7 +103,9 @@ int ask_figures(struct question *q, struct store_txn *t, size_t n)
 		q->all[i] = (struct figures){ .form = q->form,
 			.period = q->period,
 			.cumulative = q->cumulative,
-			.area = areas[i] };
+			.area = areas[i],
+			.areas = q->everyone,
+			.n_areas = q->n_everyone };
 		err = figures_open(&q->all[i], t);
 		q->n_all += !err;
 	}

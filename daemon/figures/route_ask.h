@@ -14,10 +14,12 @@ struct question {
 	struct period period;
 	bool cumulative, zeros, zh;
 	bool one_area;
-	uint32_t areas[AREAS_MAX];
+	uint32_t areas[AREAS_MAX]; /* that are asked for */
 	size_t n_areas;
 	struct figures *all; /* see ask_figures() */
 	size_t n_all;
+	uint32_t everyone[AREAS_MAX]; /* that there are */
+	size_t n_everyone;
 };
 
 /* `lang` says en? Else Chinese: the survey's language. */

@@ -62,7 +62,11 @@ static int checks(struct api_call *call, struct question *q, struct store_txn *t
 	int err = 0;
 
 	for (size_t i = 0; i < q->n_areas && !err; i++) {
-		struct figures at = { .form = q->form, .period = q->period, .area = q->areas[i] };
+		struct figures at = { .form = q->form,
+			.period = q->period,
+			.area = q->areas[i],
+			.areas = q->everyone,
+			.n_areas = q->n_everyone };
 
 		err = figures_open(&at, t);
 		r.at = &at;
