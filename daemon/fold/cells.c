@@ -246,19 +246,39 @@ static int by_key(const void *a, const void *b)
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 
-static void slot_write(const struct cells *c, const struct slot *s, struct store_txn *t, int table)
+static struct cell_key slot_key(const struct slot *s)
 {
-	const struct form *f = slot_form(c, s);
 	struct cell_key k = { .form = s->when >> 16,
 		.area = (uint32_t)(s->place >> 44),
 		.period = (uint16_t)s->when };
+
+	for (size_t i = 0; i < FORM_DIMS_MAX; i++)
+		k.rows[i] = s->place >> (33 - 11 * i) & 0x7ff;
+	return k;
+}
+
+void cells_each(const struct cells *c,
+	void (*fn)(void *arg, const struct cell_key *k, const int64_t *numbers), void *arg)
+{
+	for (size_t i = 0; i < c->room; i++) {
+		struct cell_key k;
+
+		if (c->table[i].life != c->life)
+			continue;
+		k = slot_key(&c->table[i]);
+		fn(arg, &k, c->table[i].numbers);
+	}
+}
+
+static void slot_write(const struct cells *c, const struct slot *s, struct store_txn *t, int table)
+{
+	const struct form *f = slot_form(c, s);
+	struct cell_key k = slot_key(s);
 	uint8_t key[CELL_KEY_MAX], value[CELL_VALUE_MAX];
 	struct text kt = { (const char *)key, 0 }, old;
 	size_t n = 2 * f->n_measures;
 	int err;
 
-	for (size_t i = 0; i < FORM_DIMS_MAX; i++)
-		k.rows[i] = s->place >> (33 - 11 * i) & 0x7ff;
 	kt.n = cell_key_put(key, &k, f->n_dims);
 	err = store_get(t, table, kt, &old);
 	if (err == 0 && !cell_value_add(s->numbers, n, old))

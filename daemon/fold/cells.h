@@ -38,6 +38,12 @@ int64_t *cells_steps_at(struct cells *c, const struct form *f, uint16_t period, 
  * Sticky errors in t. */
 void cells_write(struct cells *c, struct store_txn *t, int table);
 
+/* Calls fn for every cell that was touched; numbers has two for each measure of its form. In no
+ * order. */
+struct cell_key;
+void cells_each(const struct cells *c,
+	void (*fn)(void *arg, const struct cell_key *k, const int64_t *numbers), void *arg);
+
 /* ---- as stored ---- */
 
 /* Key: form (1) area (4) period (2) row (2) of each dim; a total is 0xffff. Numbers big-endian. Of

@@ -22,6 +22,7 @@
 #include "daemon/fold/finding.h"
 #include "daemon/fold/identities.h"
 #include "daemon/fold/inside.h"
+#include "daemon/fold/judged.h"
 #include "daemon/base/clock.h"
 #include "proto/entry.pb-c.h"
 #include "proto/survey.h"
@@ -167,63 +168,32 @@ static int pid_of(void *arg, uint32_t origin, uint64_t position, uint8_t pid[PID
 	return err;
 }
 
-static void record_id(
-	uint8_t out[RECORD_KEY_BYTES], uint32_t origin, struct text reg, struct text key)
-{
-	hash_key(out, reg, key);
-	put_u32(out + KEY_HASH_BYTES, origin);
-}
-
 static bool watched(const struct fold *f, const struct reg *reg)
 {
 	return f->talents && talents_watches(f->talents, reg);
 }
 
-static const struct fault *first_hard(const struct faults *faults)
-{
-	for (size_t i = 0; i < faults->n; i++)
-		if (faults->at[i].def->code[0] == 'E')
-			return &faults->at[i];
-	return NULL;
-}
-
 static int fold_record(struct fold *f, const struct entry_view *e, struct activity *did)
 {
-	const struct reg *reg = register_find(e->reg);
 	struct record_place place = place_in(f, e, 1);
-	struct faults faults = { .n = 0 };
-	uint8_t id[RECORD_KEY_BYTES];
-	struct record r;
-	struct text key;
+	struct record_judged j;
 	unsigned lacks;
 	uint64_t old;
 	int err;
 
-	if (!reg || record_unpack(reg, e->body, &f->now, &r) != 0) {
-		finding_put(f, e, reg ? FINDING_BODY : FINDING_REGISTER, NULL);
+	record_judge(e, &f->now, &j);
+	if (j.code) {
+		finding_put(f, e, j.code, j.field);
 		return 0;
 	}
-	record_check(&r, clock_date(e->at_ms), &faults);
-	if (faults.hard) {
-		const struct fault *hard = first_hard(&faults);
-
-		finding_put(f, e, hard ? hard->def->code : FINDING_BODY, hard ? hard->field : NULL);
-		return 0;
-	}
-	key = record_key(&r, &f->now);
-	if (!key.p) {
-		finding_put(f, e, FINDING_BODY, NULL);
-		return 0;
-	}
-	record_id(id, e->origin, text_of(reg->name), key);
-	old = record_index_get(f->records, f->views, VIEW_RECORD, id);
+	old = record_index_get(f->records, f->views, VIEW_RECORD, j.id);
 	err = old ? take_out(f, e->origin, old) : 0;
 	if (err)
 		return err;
-	if (!record_index_put(f->records, id, e->position, watched(f, reg)))
+	if (!record_index_put(f->records, j.id, e->position, watched(f, j.record.reg)))
 		return ERR_NOMEM;
 	did->corrections = old != 0;
-	lacks = effects_of(f, &r, &place);
+	lacks = effects_of(f, &j.record, &place);
 	if (lacks)
 		finding_put(f, e, lacks & EFFECT_NO_ROW ? FINDING_NO_ROW : FINDING_NO_BIRTH, NULL);
 	return 0;
@@ -235,7 +205,7 @@ static int fold_retract(struct fold *f, const struct entry_view *e, struct activ
 	uint64_t old;
 	int err;
 
-	record_id(id, e->origin, e->reg, e->key);
+	record_id_put(id, e->origin, e->reg, e->key);
 	old = record_index_get(f->records, f->views, VIEW_RECORD, id);
 	if (!old) {
 		finding_put(f, e, register_find(e->reg) ? FINDING_RETRACT : FINDING_REGISTER, NULL);

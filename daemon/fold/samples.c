@@ -60,6 +60,12 @@ void samples_add(struct samples *s, const struct sample *change, size_t n_dims)
 	s->at[s->n++] = c;
 }
 
+void samples_each(const struct samples *s, void (*fn)(void *arg, struct text key), void *arg)
+{
+	for (size_t i = 0; i < s->n; i++)
+		fn(arg, (struct text){ (const char *)s->at[i].key, s->at[i].n });
+}
+
 bool sample_get(struct sample *out, struct text key, struct text value, size_t n_dims)
 {
 	size_t n = 7 + 2 * n_dims;

@@ -26,6 +26,9 @@ void samples_add(struct samples *s, const struct sample *change, size_t n_dims);
 /* Adds every change to the table in the order of keys. Sticky errors in t. */
 void samples_write(struct samples *s, struct store_txn *t, int table);
 
+/* Calls fn for every change, as it was added, by its key: what samples_write() would write. */
+void samples_each(const struct samples *s, void (*fn)(void *arg, struct text key), void *arg);
+
 #define SAMPLE_KEY_MAX (CELL_KEY_MAX + 16)
 /* Reads a stored row; false when the bytes are damaged. */
 bool sample_get(struct sample *out, struct text key, struct text value, size_t n_dims);
