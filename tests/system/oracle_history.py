@@ -36,6 +36,7 @@ class World:
         self.people = [self.someone(rnd.randrange(10**6)) for _ in range(26)]
         self.units = [made_up.uscc("310101", 7 + n) for n in range(rnd.choice((6, 9, 14)))]
         self.occupations = [*rnd.sample(OCCUPATIONS, 2), "9-99-99-99"]
+        self.census = [self.day() for _ in range(4)]  # days on which several districts write down whom they find
         self.serial = 0
 
     def someone(self, n):
@@ -71,7 +72,12 @@ class World:
         return first - datetime.timedelta(rnd.choice((0, 0, 1, 1, 2)))
 
     def after(self, day, most=200):
-        return day + datetime.timedelta(self.rnd.choice((0, 1, self.rnd.randrange(most), self.rnd.randrange(most))))
+        """That day or later; one in four at the end of a month or on the day after."""
+        later = day + datetime.timedelta(self.rnd.choice((0, 1, self.rnd.randrange(most), self.rnd.randrange(most))))
+        if self.rnd.random() < 0.25:
+            turn = datetime.date(later.year + later.month // 12, later.month % 12 + 1, 1)
+            return turn - datetime.timedelta(self.rnd.randrange(2))
+        return later
 
     def money(self, most=50_000):
         return self.rnd.choice((0, self.rnd.randrange(most * 100), self.rnd.randrange(most) * 100))
@@ -86,7 +92,7 @@ class World:
         work = self.rnd.random() < 0.7
         return {**self.who(), "education": self.maybe(0.8, lambda: self.code("education")),
                 "local_hukou": self.maybe(0.8, lambda: self.rnd.random() < 0.5), "status": self.code("employment"),
-                "employer": self.unit() if work else None, "as_of": self.day()}
+                "employer": self.unit() if work else None, "as_of": self.rnd.choice((self.day(), self.rnd.choice(self.census)))}
 
     def training(self):
         start, result = self.day(), self.rnd.choice(("completed",) * 6 + ("enrolled", "withdrawn"))
