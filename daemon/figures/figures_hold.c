@@ -1,163 +1,252 @@
-/* What a row that is held back would still say by subtraction.
+/* What the rows that are held back would still say by subtraction.
  *
- * A line is a total and its parts: in an area the rows of one dim under their total, and over all
- * areas the districts' rows under the city's. If of the parts just one is held back and the total
- * is not, the smallest of the others is held back too (D), or the total when there is no other.
- * That may leave one alone in another line: the lines are gone through until nothing changes.
+ * Every total is the sum of its parts: in an area the rows of a dim under their total, and over all
+ * areas the districts' rows under the city's. Who knows all but one of them knows that one; and
+ * several sums may tell together what none tells alone. So each row that is held back (C) is made
+ * the corner of a cube: beside it stands one other code on each axis (the area is one), and every
+ * combination of the two codes on each is held back, too (D):
  *
- * Only rows in which something stands are parts; each dim's lines are found once, by sorting. */
+ *          (a, o, l) ─── (a, o, l')        What is added to one corner and taken from its
+ * neighbours, ╱           ╱ │                 all around, changes no total outside: all sums that
+ * are (a', o, l) ─ (a', o, l') …            given out allow it. No corner can be computed from
+ * them.
+ *
+ * A total may be the other code. Of all cubes whose corners have answers the one is taken that
+ * holds back the fewest answers more. Rows are gone through in the order of the form, the city
+ * first; the corners of a cube are safe by it. On an axis where there is no other code there is no
+ * sum either.
+ *
+ * Only rows in which something stands are looked at; a search ends where it costs as much as what
+ * was found: where many rows are held back anyway that is at once. */
 #include "daemon/figures/figures.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-struct part {
-	struct figures *f;
-	uint32_t total, row; /* the row over it in its line; itself */
-	int64_t size;
+#define AXES_MAX (1 + FORM_DIMS_MAX)
+
+struct corner {
+	uint32_t area, row;
 };
 
-struct lines {
-	struct part *parts;
+/* Another code on an axis, and what it costs to hold back the row beside it. */
+struct other {
+	int64_t cost;
+	uint32_t at; /* area or row */
+};
+
+struct hold {
+	struct figures *areas;
 	size_t n;
+	uint8_t **safe;			/* by area and place: corner of a cube that is held back */
+	size_t n_axes;			/* those with others */
+	struct other *others[AXES_MAX]; /* of these axes, the cheapest first */
+	size_t n_others[AXES_MAX];
+	struct corner corners[1 << AXES_MAX], best[1 << AXES_MAX];
+	int64_t cost[AXES_MAX + 1], best_cost;
 };
 
 /* How much a row says: what the quantiles are made of. */
-static int64_t size_of(const struct figures *f, size_t row)
+static int64_t size_of(const struct hold *h, struct corner c)
 {
-	const struct form *form = f->form;
+	const struct figures *f = &h->areas[c.area];
 
-	return figures_value(f, row, (size_t)form->measures[form->sample].of);
+	return figures_value(f, c.row, (size_t)f->form->measures[f->form->sample].of);
 }
 
-static bool is_held(const struct figures *f, size_t row)
+static bool is_held(const struct hold *h, struct corner c)
 {
-	return figures_mark(f, row, 0) & MARK_CONF;
+	return figures_mark(&h->areas[c.area], c.row, 0) & MARK_CONF;
 }
 
-static void hold(struct figures *f, size_t row)
+/* What it costs to hold it back. */
+static int64_t cost_of(const struct hold *h, struct corner c)
 {
-	size_t at = figures_place(f, row) * f->form->n_measures;
+	return is_held(h, c) ? 0 : size_of(h, c);
+}
 
+static void hold(struct hold *h, struct corner c)
+{
+	struct figures *f = &h->areas[c.area];
+	size_t place = figures_place(f, c.row), at = place * f->form->n_measures;
+
+	h->safe[c.area][place] = 1;
+	if (is_held(h, c))
+		return;
 	for (size_t m = 0; m < f->form->n_measures; m++)
 		f->marks[at + m] |= MARK_SECONDARY;
 }
 
-/* One line; true when something more was held back. */
-static bool line_hold(struct figures *total, size_t row, const struct part *parts, size_t n)
-{
-	const struct part *least = NULL;
-	size_t held = 0;
+/* ---- the axes of a row ---- */
 
-	if (size_of(total, row) == 0 || is_held(total, row))
-		return false;
+static int by_cost(const void *a, const void *b)
+{
+	const struct other *x = a, *y = b;
+
+	if (x->cost != y->cost)
+		return x->cost < y->cost ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static void other_add(struct hold *h, struct corner c, uint32_t at)
+{
+	if (size_of(h, c))
+		h->others[h->n_axes][h->n_others[h->n_axes]++] =
+			(struct other){ .cost = cost_of(h, c), .at = at };
+}
+
+static void axis_end(struct hold *h)
+{
+	size_t n = h->n_others[h->n_axes];
+
+	if (n)
+		qsort(h->others[h->n_axes++], n, sizeof(struct other), by_cost);
+}
+
+static void axis_of_areas(struct hold *h, struct corner x)
+{
+	h->n_others[h->n_axes] = 0;
+	for (uint32_t a = 0; a < h->n; a++)
+		if (a != x.area)
+			other_add(h, (struct corner){ a, x.row }, a);
+	axis_end(h);
+}
+
+static void axis_of_dim(struct hold *h, struct corner x, size_t dim)
+{
+	const struct form *form = h->areas[0].form;
+	uint16_t rows[FORM_DIMS_MAX] = { 0 }, own;
+
+	h->n_others[h->n_axes] = 0;
+	figures_row(form, x.row, rows);
+	own = rows[dim];
+	for (uint16_t k = 0; k <= form->dims[dim].n_codes; k++) {
+		struct corner c = { x.area, 0 };
+
+		rows[dim] = k < form->dims[dim].n_codes ? k : ROW_TOTAL;
+		c.row = (uint32_t)figures_row_number(form, rows);
+		if (rows[dim] != own)
+			other_add(h, c, c.row);
+	}
+	axis_end(h);
+}
+
+/* ---- the cube ---- */
+
+/* The corners so far, and beside each the one that is moved along the axis as x is to the other.
+ * False: there is no such cube, or it costs too much. */
+static bool cube_grow(
+	struct hold *h, struct corner x, size_t axis, const struct other *o, bool area)
+{
+	size_t n = (size_t)1 << axis;
+
+	h->cost[axis + 1] = h->cost[axis];
 	for (size_t i = 0; i < n; i++) {
-		if (is_held(parts[i].f, parts[i].row))
-			held++;
-		else if (!least || parts[i].size < least->size)
-			least = &parts[i];
+		struct corner c = h->corners[i];
+
+		if (area)
+			c.area = o->at;
+		else
+			c.row += o->at - x.row;
+		if (size_of(h, c) == 0)
+			return false;
+		h->cost[axis + 1] += cost_of(h, c);
+		h->corners[n + i] = c;
 	}
-	if (held != 1)
-		return false;
-	if (least)
-		hold(least->f, least->row);
-	else
-		hold(total, row);
-	return true;
+	return h->cost[axis + 1] < h->best_cost;
 }
 
-/* All lines: parts of one total stand side by side. */
-static bool lines_hold(struct figures *total, const struct lines *l)
+/* The cheapest cube around x, into best. `areas`: the first axis is that of the areas. */
+static void cube_find(struct hold *h, struct corner x, bool areas)
 {
-	bool more = false;
+	size_t at[AXES_MAX] = { 0 }, axis = 0;
 
-	for (size_t i = 0, end; i < l->n; i = end) {
-		for (end = i; end < l->n && l->parts[end].total == l->parts[i].total; end++)
-			;
-		more = line_hold(total, l->parts[i].total, &l->parts[i], end - i) || more;
-	}
-	return more;
-}
+	h->corners[0] = x;
+	h->cost[0] = 0;
+	h->best_cost = INT64_MAX;
+	for (;;) {
+		const struct other *o = &h->others[axis][at[axis]];
 
-/* ---- finding the lines ---- */
-
-static int by_total(const void *a, const void *b)
-{
-	const struct part *x = a, *y = b;
-
-	if (x->total != y->total)
-		return x->total < y->total ? -1 : 1;
-	if (x->f != y->f)
-		return x->f < y->f ? -1 : 1;
-	return x->row < y->row ? -1 : x->row > y->row;
-}
-
-static bool lines_room(struct lines *l, size_t n)
-{
-	l->parts = malloc((n + 1) * sizeof(*l->parts));
-	return l->parts != NULL;
-}
-
-/* The lines of a dim in an area. */
-static bool lines_of_dim(struct lines *l, struct figures *f, size_t dim)
-{
-	if (!lines_room(l, f->n_places))
-		return false;
-	for (size_t place = 1; place < f->n_places; place++) {
-		uint16_t rows[FORM_DIMS_MAX] = { 0 };
-		uint32_t row = f->row_of[place];
-
-		figures_row(f->form, row, rows);
-		if (rows[dim] >= f->form->dims[dim].n_codes || size_of(f, row) == 0)
-			continue;
-		rows[dim] = ROW_TOTAL;
-		l->parts[l->n++] = (struct part){ f, (uint32_t)figures_row_number(f->form, rows),
-			row, size_of(f, row) };
-	}
-	qsort(l->parts, l->n, sizeof(*l->parts), by_total);
-	return true;
-}
-
-/* The lines over areas. */
-static bool lines_of_areas(struct lines *l, struct figures *areas, size_t n)
-{
-	size_t most = 0;
-
-	for (size_t i = 1; i < n; i++)
-		most += areas[i].n_places;
-	if (!lines_room(l, most))
-		return false;
-	for (size_t i = 1; i < n; i++) {
-		for (size_t place = 1; place < areas[i].n_places; place++) {
-			uint32_t row = areas[i].row_of[place];
-
-			if (size_of(&areas[i], row))
-				l->parts[l->n++] = (struct part){ &areas[i], row, row,
-					size_of(&areas[i], row) };
+		if (at[axis] == h->n_others[axis] || h->cost[axis] + o->cost >= h->best_cost) {
+			if (axis-- == 0)
+				return;
+			at[axis]++;
+		} else if (!cube_grow(h, x, axis, o, areas && axis == 0)) {
+			at[axis]++;
+		} else if (axis + 1 == h->n_axes) {
+			h->best_cost = h->cost[axis + 1];
+			memcpy(h->best, h->corners, sizeof(h->best));
+			at[axis]++;
+		} else {
+			at[++axis] = 0;
 		}
 	}
-	qsort(l->parts, l->n, sizeof(*l->parts), by_total);
-	return true;
+}
+
+static void row_guard(struct hold *h, struct corner x)
+{
+	bool areas;
+
+	h->n_axes = 0;
+	axis_of_areas(h, x);
+	areas = h->n_axes > 0;
+	for (size_t d = 0; d < h->areas[0].form->n_dims; d++)
+		axis_of_dim(h, x, d);
+	if (!h->n_axes)
+		return;
+	cube_find(h, x, areas);
+	assert(h->best_cost < INT64_MAX); /* a total stands over every row: some cube is there */
+	for (size_t i = 0; i < (size_t)1 << h->n_axes; i++)
+		hold(h, h->best[i]);
+}
+
+static bool needs_guard(const struct hold *h, struct corner c)
+{
+	const struct figures *f = &h->areas[c.area];
+
+	return figures_mark(f, c.row, 0) & MARK_CONFIDENTIAL && size_of(h, c) &&
+	       !h->safe[c.area][f->place_of[c.row]];
+}
+
+static bool hold_open(struct hold *h)
+{
+	size_t most = h->n;
+	bool ok;
+
+	for (size_t d = 0; d < h->areas[0].form->n_dims; d++)
+		if (form_dim_rows(h->areas[0].form, d) > most)
+			most = form_dim_rows(h->areas[0].form, d);
+	h->safe = calloc(h->n, sizeof(*h->safe));
+	ok = h->safe != NULL;
+	for (size_t i = 0; i < h->n && ok; i++)
+		ok = (h->safe[i] = calloc(h->areas[i].n_places, 1)) != NULL;
+	for (size_t i = 0; i < AXES_MAX && ok; i++)
+		ok = (h->others[i] = malloc(most * sizeof(struct other))) != NULL;
+	return ok;
+}
+
+static void hold_close(struct hold *h)
+{
+	for (size_t i = 0; i < h->n && h->safe; i++)
+		free(h->safe[i]);
+	for (size_t i = 0; i < AXES_MAX; i++)
+		free(h->others[i]);
+	free(h->safe);
 }
 
 int figures_hold(struct figures *areas, size_t n)
 {
-	size_t n_dims = areas[0].form->n_dims, n_lines = 1 + n * n_dims;
-	struct lines *lines = calloc(n_lines, sizeof(*lines));
-	bool more = areas[0].form->publish && lines, failed = !lines;
+	struct hold h = { .areas = areas, .n = n };
+	int err = 0;
 
-	for (size_t i = 0; i < n_lines && more && !failed; i++)
-		failed = i == 0 ? !lines_of_areas(&lines[0], areas, n)
-				: !lines_of_dim(
-					  &lines[i], &areas[(i - 1) / n_dims], (i - 1) % n_dims);
-	while (more && !failed) {
-		more = lines_hold(&areas[0], &lines[0]);
-		for (size_t i = 1; i < n_lines; i++)
-			more = lines_hold(&areas[(i - 1) / n_dims], &lines[i]) || more;
-	}
-	for (size_t i = 0; i < n_lines && lines; i++)
-		free(lines[i].parts);
-	free(lines);
-	for (size_t i = 0; i < n; i++)
-		failed = failed || areas[i].failed;
-	return failed ? ERR_NOMEM : 0;
+	if (!areas[0].form->publish)
+		return 0;
+	if (!hold_open(&h))
+		err = ERR_NOMEM;
+	for (uint32_t a = 0; a < n && !err; a++)
+		for (size_t row = 0; figures_next(&areas[a], &row); row++)
+			if (needs_guard(&h, (struct corner){ a, (uint32_t)row }))
+				row_guard(&h, (struct corner){ a, (uint32_t)row });
+	hold_close(&h);
+	return err;
 }

@@ -1,5 +1,8 @@
 """The forms that ask: 09 expense, 10 demand, 11 wages; and what of 11 is not given out."""
 
+import itertools
+from fractions import Fraction
+
 from judge import CODES, _table
 from oracle_sheet import CITY, MONEY, RATIO, WHOLE, Form, ratio
 
@@ -78,35 +81,75 @@ def form_11(oracle, s):
     infer(s)
 
 
-def lines(s):
-    """Every total with its parts, as (area, row): over the districts, then in each area over occupations and over levels.
-    Only what has answers."""
-    there = {k[:2] for k in s.values}
-    occupations, levels = ((*d[1], "_T") for d in DIMS)
-    rows = [r for r in s.form.rows() if any((a, r) in there for a in s.areas)]
-    for row in rows:
-        yield (CITY, row), [(a, row) for a in s.areas if a != CITY]
-    for area in s.areas:
-        for level in levels:
-            yield (area, ("_T", level)), [(area, (o, level)) for o in occupations[:-1]]
-        for occupation in occupations:
-            yield (area, (occupation, "_T")), [(area, (occupation, k)) for k in levels[:-1]]
-
-
 def infer(s):
-    """Where a total is given out and just one of its parts is not, that part could be had by subtraction: the smallest of
-    the others (the first of them, when two are as small) is held back too, or the total where there is no other."""
+    """What is not given out must not follow from totals. Each row held back becomes a corner of a cube of rows held back: on each
+    axis (area, occupation, level) one other code, of all combinations the one that holds back the fewest answers more; of
+    equals the first, the codes of an axis being tried from the cheapest on."""
+    size = {(a, *row): s.get(a, row, 2) for a, row, m in s.values if m == 2}
+    axes = (s.areas, *((*d[1], "_T") for d in DIMS))
+    place = [{code: n for n, code in enumerate(axis)} for axis in axes]
+    order = {c: tuple(place[i][code] for i, code in enumerate(c)) for c in size}
+    safe = set()
+
+    def cost(c):
+        return 0 if (c[0], c[1:]) in s.held else size[c]
+
+    for x in sorted(((a, *row) for a, row in s.held), key=order.get):
+        if x in safe:
+            continue
+        others = [sorted((cost(c), order[c], c[i]) for c in size if c[i] != x[i] and c[:i] + c[i + 1:] == x[:i] + x[i + 1:]) for i in range(3)]
+        best = (None, ())
+        for beside in itertools.product(*(((code,) for _, _, code in of) for of in others if of)):
+            beside = iter(beside)
+            sides = [(x[i], *next(beside)) if others[i] else (x[i],) for i in range(3)]
+            corners = list(itertools.product(*sides))
+            if all(c in size for c in corners):
+                dear = sum(map(cost, corners))
+                if best[0] is None or dear < best[0]:
+                    best = (dear, corners)
+        for c in best[1]:
+            safe.add(c)
+            s.held.setdefault((c[0], c[1:]), "D")
+
+
+def known(s):
+    """The rows held back whose answers follow from what is given out: every total is the sum of its parts, over the districts,
+    the occupations and the levels; what has one solution only is known. The audit of infer(), which must leave none."""
     there = {k[:2] for k in s.values}
-    every = [(total, [p for p in parts if p in there]) for total, parts in lines(s) if total in there]
-    more = True
-    while more:
-        more = False
-        for total, parts in every:
-            if total in s.held or sum(p in s.held for p in parts) != 1:
-                continue
-            free = [p for p in parts if p not in s.held]
-            s.held[min(free, key=lambda p: s.get(*p, 2)) if free else total] = "D"
-            more = True
+    solved = {}  # row held back → the equation that it leads: {row: factor}
+    for total, parts in lines(s, there):
+        equation = {}
+        for cell, sign in ((total, -1), *((p, 1) for p in parts)):
+            if cell in s.held:
+                equation[cell] = equation.get(cell, 0) + Fraction(sign)
+        for lead in [c for c in equation if c in solved]:
+            subtract(equation, solved[lead], equation[lead])
+        if not equation:
+            continue
+        lead = min(equation)
+        equation = {c: f / equation[lead] for c, f in equation.items()}
+        for other in solved.values():
+            if lead in other:
+                subtract(other, equation, other[lead])
+        solved[lead] = equation
+    return sorted(lead for lead, equation in solved.items() if len(equation) == 1)
+
+
+def subtract(equation, other, factor):
+    for cell, f in other.items():
+        equation[cell] = equation.get(cell, 0) - factor * f
+        if not equation[cell]:
+            del equation[cell]
+
+
+def lines(s, there):
+    """Every total with those of its parts that are there."""
+    for area, row in sorted(there):
+        if area == CITY:
+            yield (area, row), [(a, row) for a in s.areas[1:] if (a, row) in there]
+        for i in (0, 1):
+            if row[i] == "_T":
+                yield (area, row), [(a, r) for a, r in there if a == area and r[i] != "_T" and r[1 - i] == row[1 - i]]
 
 
 Form("11", "year", DIMS, form_11)
