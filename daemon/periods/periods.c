@@ -73,4 +73,13 @@ const struct api_route periods_city_routes[PERIODS_CITY_ROUTES] = {
 		.help_zh = "复核另一节点的公报（须由相同各区报送）。--signer：公报应由哪个公钥签"
 			   "封。",
 		.upload = &period_bulletin_upload },
+	{ .method = "GET",
+		.path = "/v1/periods/{form}/{period}/diff",
+		.command = "period diff FORM PERIOD M N",
+		.query = "m! n! limit lang",
+		.right = RIGHT_OPERATOR,
+		.help_en = "The cells in which two versions differ, and the records that made the "
+			   "difference. N may be live: as the ledgers are now.",
+		.help_zh = "两版之间有变动的指标，以及造成变动的记录。N 可写 live，即账本现状。",
+		.handle = route_period_diff },
 };

@@ -318,6 +318,59 @@ def test_one_bit(story):
     assert city.ctl("period", "reproduce", "02", "2019-06").code == 0
 
 
+def cells(text):
+    """{cell: value} of form show's CSV."""
+    rows = [line.split(",") for line in plain(text).splitlines()[1:]]
+    return {",".join(r[2:-4]): r[-4] for r in rows}
+
+
+def positions(city, form, period, version):
+    return {p["origin"]: p["position"] for p in city.ctl("period", "show", form, period, "--version", version, output="json").json()["positions"]}
+
+
+def diff(city, form, period, m, n, **kw):
+    return city.ctl("period", "diff", form, period, m, n, "--limit", 100000, output="json", **kw).json()
+
+
+def test_diff(story):
+    """Both values of every cell that differs; records that came in between, and no others."""
+    city, seen = story.city, set()
+    for form, period in FORMS:
+        close(city, form, period)
+        assert diff(city, form, period, 1, "live") == []
+    story.play(0.6, 1)
+    for form, period in FORMS:
+        revise(city, form, period)
+        found = diff(city, form, period, 1, 2)
+        assert found == diff(city, form, period, 1, "live") and diff(city, form, period, 2, "live") == []
+        for what, how in (("cell", ()), ("cell_cumulative", ("--cumulative",))):
+            if how and form != "02":
+                continue
+            old, new = (cells(csv(city, form, period, v, *how)) for v in (1, 2))
+            expected = {c: (old.get(c, "0"), new.get(c, "0")) for c in {*old, *new} if old.get(c) != new.get(c)}
+            rows = [r for r in found if r["what"] == what]
+            assert {f"{r['area']},{r['item']}": (r["m"], r["n"]) for r in rows} == expected and expected
+            assert all(abs(float(r["difference"]) - (float(r["n"]) - float(r["m"]))) < 0.001 for r in rows)
+        before, after = (positions(city, form, period, v) for v in (1, 2))
+        records = [r for r in found if not r["what"].startswith("cell")]
+        seen |= {r["what"] for r in records}
+        assert len({(r["area"], r["register"], r["item"]) for r in records}) == len(records)
+        for r in records:
+            at = int((r["n"] or r["m"])[1:])
+            row = city.ctl("ledger", "show", r["area"], "--from", at, "--to", at, output="json").json()[0]
+            assert (row["register"], row["key"]) == (r["register"], r["item"]) and row["kind"] == "record"
+            if r["n"]:
+                assert before[r["area"]] < at <= after[r["area"]]
+            if r["m"]:
+                assert int(r["m"][1:]) <= before[r["area"]]
+            assert bool(r["m"]) == (r["what"] in ("corrected", "retracted")) and bool(r["n"]) == (r["what"] != "retracted")
+    assert seen >= {"late", "corrected", "retracted"}
+    table = city.ctl("--lang", "en", "period", "diff", "02", "2019-06", "1", "2", "--limit", "3").out
+    assert "the first 3 of each are shown" in table
+    for words, said in ((("2", "1"), "older"), (("1", "9"), "no version 9"), (("1", "x"), ""), (("live", "1"), "")):
+        assert said in city.ctl("period", "diff", "02", "2019-06", *words, codes=(1, 2)).err
+
+
 KILLS = 4 if SANITIZED else 10
 
 
