@@ -23,7 +23,7 @@ DISTRICTS = ("310101", "310115")
 
 def make_up(where):
     """The first files of a small city, and apart from them the corrections that a district will have to make."""
-    generate.generate(generate.parse(["--seed", "6", "--people", "600", "--districts", ",".join(DISTRICTS), "--corrections", "0.02",
+    generate.generate(generate.parse(["--seed", "6", "--people", "2000", "--districts", ",".join(DISTRICTS), "--corrections", "0.02",
                                       "--plain", "--out", where]))
 
 
