@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "aggregator/aggregator.h"
+#include "aggregator/children.h"
 #include "daemon/intake/desk.h"
 #include "daemon/periods/periods.h"
 
@@ -54,129 +55,9 @@ static int decisions_start(struct daemon *d, struct errmsg *m)
 
 static const struct daemon_part decisions_part = { "decisions", decisions_start, NULL };
 
-static void accepted(void *arg, uint32_t origin, uint64_t position)
-{
-	(void)origin;
-	(void)position;
-	office_wake(arg);
-	/* Children's ledgers go on to parents of our own. */
-	daemon_ledger_grew(arg);
-}
-
-static uint32_t child_origin(const struct conf *c, size_t i)
-{
-	return (uint32_t)strtoul(conf_title(c, "child", i), NULL, 10);
-}
-
-static int by_origin(const void *a, const void *b)
-{
-	const struct link_peer_conf *x = a, *y = b;
-
-	return x->origin < y->origin ? -1 : x->origin > y->origin;
-}
-
-/* The children in the order of their codes; their form was judged when the file was read. */
-static int children_read(struct aggregator *a, const struct conf *c)
-{
-	size_t n = conf_sections(c, "child");
-
-	a->children = calloc(n + 1, sizeof(*a->children));
-	a->areas = calloc(n + 1, sizeof(*a->areas));
-	if (!a->children || !a->areas)
-		return ERR_NOMEM;
-	for (size_t i = 0; i < n; i++) {
-		struct link_peer_conf *p = &a->children[i];
-
-		p->origin = child_origin(c, i);
-		snprintf(p->key, sizeof(p->key), "%s", conf_in_text(c, "child", i, "key"));
-		if (base64_get(p->signer, sizeof(p->signer),
-			    text_of(conf_in_text(c, "child", i, "signer"))) != 0)
-			abort();
-	}
-	a->n_children = n;
-	qsort(a->children, n, sizeof(*a->children), by_origin);
-	for (size_t i = 0; i < n; i++)
-		a->areas[i] = a->children[i].origin;
-	return 0;
-}
-
-static void children_free(struct daemon *d)
-{
-	struct aggregator *a = aggregator_of(d);
-
-	office_of(d)->n_children = 0;
-	free(a->children);
-	free(a->areas);
-	free(a);
-	d->own = NULL;
-}
-
-static int links_start(struct daemon *d, struct errmsg *m)
-{
-	struct aggregator *a = calloc(1, sizeof(*a));
-	int err;
-
-	if (!a)
-		return ERR_NOMEM;
-	d->own = a;
-	err = children_read(a, d->conf);
-	if (!err) {
-		struct link_parent_conf conf = { .listen = conf_text(d->conf, "listen"),
-			.children = a->children,
-			.n_children = a->n_children,
-			.signer = &d->sign,
-			.heartbeat_ms = (uint32_t)conf_number(d->conf, "heartbeat"),
-			.on_accept = accepted,
-			.arg = d };
-
-		office_of(d)->children = a->areas;
-		office_of(d)->n_children = a->n_children;
-		err = link_parent_open(&a->parent, d->net, d->ledger, &conf, m);
-	}
-	if (err)
-		children_free(d);
-	else
-		daemon_children(d, a->parent);
-	return err;
-}
-
-static void links_stop(struct daemon *d)
-{
-	daemon_children(d, NULL);
-	link_parent_close(aggregator_of(d)->parent);
-	children_free(d);
-}
-
-static const struct daemon_part children_part[] = {
-	{ "children", links_start, links_stop },
-};
-
 /* ---- what daemon_main asks ---- */
 
 static const char *const tables[] = { DESK_TABLE_NAMES };
-
-static int children_check(const struct conf *c, struct errmsg *m)
-{
-	size_t n = conf_sections(c, "child");
-	uint32_t city = (uint32_t)strtoul(conf_text(c, "area"), NULL, 10);
-
-	for (size_t i = 0; i < n; i++) {
-		size_t k = 0;
-
-		while (k < i && child_origin(c, k) != child_origin(c, i) &&
-			strcmp(conf_in_text(c, "child", k, "key"),
-				conf_in_text(c, "child", i, "key")) != 0)
-			k++;
-		if (k == i && child_origin(c, i) != city)
-			continue;
-		errmsg_set(m, "%s:%d: child %s: %s", conf_file(c),
-			conf_in_line(c, "child", i, "key"), conf_title(c, "child", i),
-			k == i ? "this node's own area cannot be its child"
-			       : "its code or its key stands in another child already");
-		return ERR_INVALID;
-	}
-	return 0;
-}
 
 static int check(const struct conf *c, struct errmsg *m)
 {
@@ -191,19 +72,6 @@ static int check(const struct conf *c, struct errmsg *m)
 	fs = office_forms(c, m);
 	forms_close(fs);
 	return fs ? 0 : ERR_INVALID;
-}
-
-static bool signer_of(struct daemon *d, uint32_t origin, uint8_t signer[SIGN_PUBLIC_BYTES])
-{
-	const struct aggregator *a = aggregator_of(d);
-
-	for (size_t i = 0; i < a->n_children; i++) {
-		if (a->children[i].origin != origin)
-			continue;
-		memcpy(signer, a->children[i].signer, SIGN_PUBLIC_BYTES);
-		return true;
-	}
-	return false;
 }
 
 static void status(struct daemon *d, json_t *object)
@@ -262,10 +130,11 @@ int main(int argc, char **argv)
 		.n_tables = sizeof(tables) / sizeof(*tables),
 		.before_links = parts,
 		.n_before_links = sizeof(parts) / sizeof(*parts),
-		.after_links = children_part,
+		.after_links = &children_part,
 		.n_after_links = 1,
 		.check = check,
-		.signer_of = signer_of,
+		.signer_of = children_signer,
+		.reload = children_reload,
 		.backup = office_backup,
 		.alive = office_alive,
 		.grew = office_wake,

@@ -4,39 +4,7 @@
 #include <stdlib.h>
 
 #include "aggregator/aggregator.h"
-
-#define READ_MS 30000
-#define CHILDREN_MAX ORIGINS_MAX
-
-/* ---- children ---- */
-
-/* A child as it stands: its link, and how far it is folded. */
-struct child {
-	struct link_peer_status link;
-	uint64_t folded;
-};
-
-/* All configured children, in the order of their codes; NULL when they cannot be read. Free it. */
-static struct child *children_read(struct daemon *d)
-{
-	struct aggregator *a = aggregator_of(d);
-	struct child *all = calloc(a->n_children + 1, sizeof(*all));
-	struct store_txn *t;
-
-	if (!all)
-		return NULL;
-	/* The fold first: it can only be behind what the link says afterwards. */
-	if (store_read_begin(views_store(office_of(d)->views), &t, READ_MS) != 0) {
-		free(all);
-		return NULL;
-	}
-	for (size_t i = 0; i < a->n_children; i++)
-		all[i].folded = fold_position(t, a->children[i].origin);
-	store_read_end(t);
-	for (size_t i = 0; i < a->n_children; i++)
-		link_parent_status(a->parent, i, &all[i].link);
-	return all;
-}
+#include "aggregator/children.h"
 
 static uint64_t behind(const struct link_peer_status *s)
 {
@@ -64,8 +32,8 @@ void route_districts(struct api_call *call)
 		{ "fault", "问题", "fault", API_TEXT },
 		{ "decisions", "决定收至", "decisions held", API_INT },
 	};
-	struct aggregator *a = aggregator_of(daemon_of(call));
-	struct child *all = children_read(daemon_of(call));
+	size_t n = 0;
+	struct child *all = children_now(daemon_of(call), &n);
 	bool zh = !api_english(call);
 	struct api_table *table;
 
@@ -74,11 +42,11 @@ void route_districts(struct api_call *call)
 		return;
 	}
 	table = api_table(call, columns, sizeof(columns) / sizeof(*columns));
-	for (size_t i = 0; i < a->n_children; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct link_peer_status *s = &all[i].link;
 
-		api_cell_printf(table, "%06u", a->children[i].origin);
-		api_cell_str(table, area_name(a->children[i].origin, zh));
+		api_cell_printf(table, "%06u", s->origin);
+		api_cell_str(table, area_name(s->origin, zh));
 		api_cell_str(table, s->state);
 		api_cell_int(table, (int64_t)s->position);
 		api_cell_int(table, (int64_t)behind(s));
@@ -102,7 +70,7 @@ void route_districts(struct api_call *call)
 	api_table_end(table);
 }
 
-static json_t *child_json(const struct aggregator *a, size_t i, const struct child *c)
+static json_t *child_json(const struct child *c)
 {
 	const struct link_peer_status *s = &c->link;
 	char head[2 * HASH_BYTES + 1], origin[12];
@@ -111,7 +79,7 @@ static json_t *child_json(const struct aggregator *a, size_t i, const struct chi
 				 : json_null();
 
 	hex_put(head, s->head, HASH_BYTES);
-	snprintf(origin, sizeof(origin), "%06u", a->children[i].origin);
+	snprintf(origin, sizeof(origin), "%06u", s->origin);
 	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:I, s:I, s:o, s:o, s:o}", "origin", origin,
 		"state", s->state, "position", (json_int_t)s->position, "head", head,
 		"last_entry_age_s", age, "fold_position", (json_int_t)c->folded, "claimed",
@@ -126,12 +94,12 @@ static json_t *child_json(const struct aggregator *a, size_t i, const struct chi
 
 void city_status(struct daemon *d, json_t *object)
 {
-	struct aggregator *a = aggregator_of(d);
-	struct child *all = children_read(d);
+	size_t n = 0;
+	struct child *all = children_now(d, &n);
 	json_t *list = json_array();
 
-	for (size_t i = 0; all && i < a->n_children; i++)
-		json_array_append_new(list, child_json(a, i, &all[i]));
+	for (size_t i = 0; all && i < n; i++)
+		json_array_append_new(list, child_json(&all[i]));
 	free(all);
 	json_object_set_new(object, "children", list);
 }
@@ -159,11 +127,11 @@ static void metrics_children(struct daemon *d, struct buf *out)
 			"since "
 			"the start." },
 	};
-	struct aggregator *a = aggregator_of(d);
-	struct child *all = children_read(d);
+	size_t n = 0;
+	struct child *all = children_now(d, &n);
 
 	for (size_t k = 0; all && k < sizeof(rows) / sizeof(*rows); k++) {
-		for (size_t i = 0; i < a->n_children; i++) {
+		for (size_t i = 0; i < n; i++) {
 			const struct link_peer_status *s = &all[i].link;
 			const double values[] = { (double)s->position, (double)behind(s),
 				(double)(s->position > all[i].folded ? s->position - all[i].folded
@@ -172,7 +140,7 @@ static void metrics_children(struct daemon *d, struct buf *out)
 				(double)s->faults, (double)s->decisions };
 			char labels[32];
 
-			snprintf(labels, sizeof(labels), "origin=\"%06u\"", a->children[i].origin);
+			snprintf(labels, sizeof(labels), "origin=\"%06u\"", s->origin);
 			metric(out, rows[k].name, rows[k].type, rows[k].help, labels, values[k]);
 		}
 	}
@@ -181,15 +149,13 @@ static void metrics_children(struct daemon *d, struct buf *out)
 
 void city_metrics(struct daemon *d, struct buf *out)
 {
-	struct aggregator *a = aggregator_of(d);
-
 	metrics_children(d, out);
 	for (int fault = 1; fault <= LINK_DAMAGED; fault++) {
 		char labels[64];
 
 		snprintf(labels, sizeof(labels), "fault=\"%s\"", link_fault_word(fault));
 		metric(out, "tally_link_refused_total", "counter", "Frames refused, by fault.",
-			labels, (double)link_parent_refused(a->parent, fault));
+			labels, (double)children_refused(d, fault));
 	}
 	metric(out, "tally_link_denied_total", "counter",
 		"Connections with a key that is not listed.", NULL,

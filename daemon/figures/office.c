@@ -50,6 +50,7 @@ static int forms_start(struct daemon *d, struct errmsg *m)
 
 	if (!o)
 		return ERR_NOMEM;
+	pthread_mutex_init(&o->lock, NULL);
 	o->area = ledger_own(d->ledger);
 	o->on_demand = strcmp(d->program->role, "aggregator") != 0;
 	o->forms = office_forms(d->conf, m);
@@ -68,6 +69,7 @@ static void forms_stop(struct daemon *d)
 {
 	talent_rules_close(office_of(d)->rules);
 	forms_close(office_of(d)->forms);
+	pthread_mutex_destroy(&office_of(d)->lock);
 	free(d->office);
 	d->office = NULL;
 }
@@ -124,6 +126,19 @@ const struct daemon_part office_parts[OFFICE_PARTS] = {
 };
 
 /* ---- what a program asks ---- */
+
+void office_children(struct office *o, const uint32_t *areas, size_t n)
+{
+	uint32_t *copy = n ? calloc(n, sizeof(*copy)) : NULL;
+
+	if (copy)
+		memcpy(copy, areas, n * sizeof(*copy));
+	pthread_mutex_lock(&o->lock);
+	free(o->children);
+	o->children = copy;
+	o->n_children = copy ? n : 0;
+	pthread_mutex_unlock(&o->lock);
+}
 
 void office_wake(struct daemon *d)
 {
@@ -230,13 +245,15 @@ static int by_number(const void *a, const void *b)
 
 #define AREA_MOST 999999 /* greater origins are no areas: ledgers of decisions */
 
-size_t office_areas(const struct office *o, struct store_txn *views, uint32_t *out, size_t size)
+size_t office_areas(struct office *o, struct store_txn *views, uint32_t *out, size_t size)
 {
 	struct fold_bound *folded = calloc(ORIGINS_MAX, sizeof(*folded));
 	size_t n = 0, k = 1;
 
+	pthread_mutex_lock(&o->lock);
 	for (size_t i = 0; i < o->n_children && n < size; i++)
 		out[n++] = o->children[i];
+	pthread_mutex_unlock(&o->lock);
 	if (folded) {
 		size_t n_folded = fold_positions(views, folded, ORIGINS_MAX);
 

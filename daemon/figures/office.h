@@ -18,8 +18,8 @@ struct office {
 	struct forms *forms;
 	struct talent_rules *rules; /* of the talent database; NULL: on demand, it is not kept */
 	struct views *views;
-	const uint32_t *children; /* areas that are shown even when they have no entries; the
-				   * program's, set before the routes are served */
+	pthread_mutex_t lock; /* guards children */
+	uint32_t *children;   /* areas that are shown even when they have no entries */
 	size_t n_children;
 	struct timer *retry; /* wakes the fold while it stands still */
 	atomic_bool recounting;
@@ -55,6 +55,8 @@ bool office_alive(struct daemon *d);
 void office_status(struct daemon *d, json_t *object);
 void office_metrics(struct daemon *d, struct buf *out);
 
+/* Says which areas are shown even when they have no entries; copied. On the loop. */
+void office_children(struct office *o, const uint32_t *areas, size_t n);
 /* A ledger has grown. Any thread. */
 void office_wake(struct daemon *d);
 /* A snapshot of the views that holds, on demand, all that the ledgers held when it was asked for.
@@ -64,7 +66,7 @@ MUST_CHECK int office_read(struct office *o, struct store_txn **t);
 
 /* The areas that figures are shown for: the node's own first, then the districts ascending:
  * children, and whoever has entries here. Returns their number (at most `size` are written). */
-size_t office_areas(const struct office *o, struct store_txn *views, uint32_t *out, size_t size);
+size_t office_areas(struct office *o, struct store_txn *views, uint32_t *out, size_t size);
 /* Chinese or English name of an area; "" when it has none. */
 const char *area_name(uint32_t area, bool zh);
 

@@ -1,6 +1,7 @@
 /* SIGHUP reads the file again. A file that is refused changes nothing. Otherwise the log level and
- * the links to parents follow at once; what else has changed is named in the log and waits for a
- * restart: d->conf stays as it was at the start, d->latest is what the file said last. */
+ * the links to parents and from children follow at once; what else has changed is named in the log
+ * and waits for a restart: d->conf stays as it was at the start, d->latest is what the file said
+ * last. */
 #include "daemon/run/reload.h"
 
 #include <stdio.h>
@@ -29,7 +30,7 @@ static void find_difference(void *arg, const char *section, const char *title, c
 	snprintf(diff->names + at, sizeof(diff->names) - at, "%s%s", at ? ", " : "", name);
 }
 
-/* A section of the program's own, other than `parent`: did any of its values change? */
+/* A section that waits for a restart: did any of its values change? */
 static void sections_text(void *arg, const char *section, const char *title, const char *name,
 	const char *value, const char *source)
 {
@@ -58,13 +59,14 @@ static void take_over(struct daemon *d, struct conf *next)
 
 	log_set_level(settings_log_level(next));
 	parents_reload(d, before, next);
+	if (d->program->reload)
+		d->program->reload(d, next);
 	conf_each(next, find_difference, &diff);
 	if (diff.names[0])
 		log_warning("run", "reload: these settings have changed and need a restart: %s",
 			diff.names);
 	if (!same_sections(d->conf, next))
-		log_warning("run",
-			"reload: sections other than parent have changed and need a restart");
+		log_warning("run", "reload: sections have changed that need a restart");
 	pthread_mutex_lock(&d->latest_lock);
 	d->latest = next;
 	pthread_mutex_unlock(&d->latest_lock);

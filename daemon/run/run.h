@@ -85,6 +85,9 @@ struct daemon_program {
 	/* Copies the program's further stores into `dir` (it exists); called before the ledger's
 	 * store is copied, so that no fold is ahead of its ledger. API threads. */
 	int (*backup)(struct daemon *d, const char *dir, struct errmsg *m);
+	/* The configuration was read again and is taken over; what of it the program can follow at
+	 * once (sections that settings_reloads() names). On the loop. */
+	void (*reload)(struct daemon *d, const struct conf *next);
 	/* The own ledger became longer. Any thread; part of daemon_ledger_grew(). */
 	void (*grew)(struct daemon *d);
 	/* A parent's ledger of decisions (`origin`) has grown here, after the commit. The store's

@@ -175,5 +175,6 @@ void settings_parent(const struct conf *c, size_t i, struct link_child_conf *out
 
 bool settings_reloads(const char *section, const char *name)
 {
-	return section ? strcmp(section, "parent") == 0 : strcmp(name, "log") == 0;
+	return section ? strcmp(section, "parent") == 0 || strcmp(section, "child") == 0
+		       : strcmp(name, "log") == 0;
 }

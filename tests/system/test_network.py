@@ -1,5 +1,7 @@
 """The network goes and comes: everything catches up by itself."""
 
+import concurrent.futures
+import signal
 import time
 
 import pytest
@@ -140,3 +142,38 @@ def test_idle_after_the_drain(road, oracle):
     after, bytes_after = spent(), road.proxy.bytes
     assert max(b - a for a, b in zip(before, after)) < 0.45, f"{before} → {after}"
     assert bytes_after - bytes_before < 60_000
+
+
+@pytest.mark.threads
+def test_district_added_while_others_write(cluster, oracle, same_figures):
+    """A new section and SIGHUP: the new district is let in, the others' imports go on and nothing is lost."""
+    old, new = DISTRICTS
+    cluster.build((old,)).start()
+    data = Data(f"{cluster.dir}/data", seed=12, people=2500, districts=DISTRICTS)
+    files = {d: [f for f in data.files if f["district"] == d] for d in DISTRICTS}
+
+    def load(district):
+        for f in files[district]:
+            cluster.districts[district].load(f["register"], data.path(f))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(load, old)
+        cluster.add(new).start()
+        cluster.city.write_conf()
+        cluster.city.process.send_signal(signal.SIGHUP)
+        wait_for("the new district to be let in", lambda: cluster.districts[new].parent()["state"] == "streaming")
+        loading.result()
+    load(new)
+    for f in data.files:
+        oracle.take_file(f["district"], f["register"], data.path(f))
+    finish(cluster, oracle, same_figures)
+    # and one is taken off the list: its ledger stays and counts, it is not let in any more
+    cluster.city.sections = [s for s in cluster.city.sections if s[1] != new]
+    cluster.city.write_conf()
+    cluster.city.process.send_signal(signal.SIGHUP)
+    wait_for("the district to be shut out", lambda: cluster.districts[new].parent()["state"] != "streaming")
+    assert set(cluster.city.children()) == {old}
+    same_figures(cluster.city, oracle, brief=True)
+    cluster.city.sections.append(("child", new, cluster.districts[new].keys))
+    cluster.city.write_conf()
+    cluster.city.process.send_signal(signal.SIGHUP)
+    finish(cluster, oracle, same_figures)
