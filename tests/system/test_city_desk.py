@@ -1,6 +1,7 @@
-"""The city takes in what it decides itself: targets and tasks, into a ledger of its own, folded like a district's."""
+"""The city takes in what it decides itself: targets, tasks, funds, and honours when it has the keys, into a ledger of its own, folded like a district's."""
 
 import os
+import shutil
 import time
 
 import pytest
@@ -55,10 +56,23 @@ def test_targets_and_tasks(city):
     assert node.status()["intake"]["accepted"] == 3 and node.last() == 5
 
 
+def test_honours_want_the_keys(city):
+    """An honour names a person: without the network's key nobody can be named."""
+    text = "honour_no,title,name,doc_type,doc_number,granted_on\nH1,grand,甲子安,414,X0000001,2019-05-01\n"
+    path = put(city.city, "h.csv", text.encode())
+    r = city.city.ctl("import", "honour", path, codes=(1,))
+    assert "pid.key" in r.err and len(r.err.strip().splitlines()) == 1
+    city.city.stop()
+    shutil.copy(city.pid_key(), city.city.keys_dir)
+    city.city.start()
+    assert "accepted 1" in city.city.ctl("import", "honour", path).out
+    wait_for("the fold", lambda: "310000,grand,1,1," in city.city.form("06", "2019"))
+
+
 def test_drop_folder_of_the_city(city):
     where = f"{city.dir}/drop"
     wait_for("the folders", lambda: os.path.isdir(f"{where}/failed/target"))
-    assert sorted(n for n in os.listdir(where) if n not in ("done", "failed", "taking")) == ["target", "task"]
+    assert sorted(n for n in os.listdir(where) if n not in ("done", "failed", "taking")) == ["fund", "target", "task"]
     with open(f"{where}/target/.a", "w", encoding="utf-8") as f:
         f.write(TARGETS.format(code=code(city.city)))
     os.utime(f"{where}/target/.a", (time.time() - 10,) * 2)
