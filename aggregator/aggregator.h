@@ -4,9 +4,11 @@
 
 #include "daemon/figures/office.h"
 
-/* ---- handlers (route_city.c) ---- */
+/* ---- handlers (route_*.c) ---- */
 
 void route_districts(struct api_call *call);
+void route_plan(struct api_call *call);
+void route_assess(struct api_call *call);
 void city_status(struct daemon *d, json_t *object);
 void city_metrics(struct daemon *d, struct buf *out);
 

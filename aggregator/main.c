@@ -109,6 +109,25 @@ static const struct api_route routes[] = {
 			   "proven equal and folded.",
 		.help_zh = "每区一行：连接、账本位置、相符位置、入表位置。",
 		.handle = route_districts },
+	{ .method = "GET",
+		.path = "/v1/plan",
+		.command = "plan",
+		.query = "period area lang",
+		.right = RIGHT_VIEWER,
+		.help_en = "The targets: value, actual, percent, time gone, forecast, and whether "
+			   "they are on pace; by itself of the newest year that has targets.",
+		.help_zh = "目标任务：目标、完成、完成率、时间进度、全年预计；缺省为最近有目标的年"
+			   "度。",
+		.handle = route_plan },
+	{ .method = "GET",
+		.path = "/v1/assessment",
+		.command = "assess",
+		.query = "period written lang",
+		.right = RIGHT_VIEWER,
+		.help_en = "The districts side by side: targets, completeness and timeliness of "
+			   "returns, quality, with ranks and no weights.",
+		.help_zh = "各区考核：目标完成、报送率、及时率、数据质量及位次，不加权。",
+		.handle = route_assess },
 };
 
 #define OWN_ROUTES (sizeof(routes) / sizeof(*routes))

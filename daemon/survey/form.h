@@ -144,7 +144,8 @@ struct form_cell {
 	const char *per[CELL_ROWS_MAX];
 	size_t n_rows, n_per;
 	bool percent;
-	bool pace; /* grows over the year: a forecast stretches it */
+	bool pace;		    /* grows over the year: a forecast stretches it */
+	const char *unit, *unit_en; /* of this row, or "" */
 	const char *file;
 	int line;
 	const struct form_cell *next;

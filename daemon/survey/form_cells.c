@@ -10,6 +10,8 @@ static const struct key cell_keys[] = {
 	{ "per", KEY_LIST, false },
 	{ "percent", KEY_BOOL, false },
 	{ "pace", KEY_BOOL, false },
+	{ "unit", KEY_TEXT, false },
+	{ "unit_en", KEY_TEXT, false },
 };
 
 static size_t rows_read(struct loader *l, const struct node *list, const char *out[CELL_ROWS_MAX])
@@ -52,6 +54,8 @@ static void cell_read(struct loader *l, const struct node *section, struct measu
 	c->n_per = rows_read(l, key_find(section, "per"), c->per);
 	c->percent = key_flag(section, "percent");
 	c->pace = key_flag(section, "pace");
+	c->unit = key_text(section, "unit", "");
+	c->unit_en = key_text(section, "unit_en", "");
 	c->next = mm->cells;
 	mm->cells = c;
 }
