@@ -1,8 +1,13 @@
 /* Each column is read where its numbers are kept: targets in the form of the plan, returns in the
- * survey's events, hard checks by asking them, quality in each ledger's activity and among the
- * findings. Then the values, then the ranks: by counting who is better. */
+ * survey's events, hard checks by asking those of the returns that were due, quality in each
+ * ledger's activity and among the findings. Then the values, then the ranks: by counting who is
+ * better.
+ *
+ * Returns and hard errors are those of form 12C: by due days that lie in the period, here as far as
+ * it is over. */
 #include "daemon/figures/assess.h"
 
+#include "daemon/figures/failing.h"
 #include "daemon/figures/plan.h"
 #include "daemon/fold/fold.h"
 
@@ -37,43 +42,53 @@ static int targets_read(const struct assess_ask *a, struct assess_row *r)
 	return 0;
 }
 
-static void count(void *arg, const struct figures_check *found)
+/* Days of the period as far as it is over. */
+static int day_first(const struct assess_ask *a)
 {
-	(void)found;
-	++*(int64_t *)arg;
+	int month = period_first_month(&a->period);
+
+	return month / 12 * 10000 + (month % 12 + 1) * 100 + 1;
 }
 
-static int form_checks(const struct assess_ask *a, const struct form *form, uint32_t area,
-	struct assess_value *hard)
+static int day_last(const struct assess_ask *a)
 {
-	struct figures f = { .form = form, .period = a->period, .area = area };
-	int err = 0;
+	int last = (int)period_last_day(&a->period);
 
-	if (!(form->periods & 1u << a->period.kind) || !form->checks)
-		return 0;
-	err = figures_open(&f, a->views);
-	if (err)
-		return err;
-	hard->has = true;
-	for (const struct form_check *c = form->checks; c && !err; c = c->next)
-		if (c->hard)
-			err = figures_check(c, &f, a->views, count, &hard->value);
-	figures_close(&f);
-	return err;
+	return last < a->today ? last : a->today;
+}
+
+struct hard_count {
+	const struct assess_ask *ask;
+	uint32_t area;
+	int64_t n;
+	int err;
+};
+
+static bool place_count(void *arg, const struct failing *place)
+{
+	((struct hard_count *)arg)->n += place->check->hard;
+	return true;
+}
+
+static bool due_check(void *arg, const char *form, const struct period *p, int due)
+{
+	struct hard_count *h = arg;
+	const struct form *edition = forms_at(h->ask->forms, text_of(form), p);
+
+	(void)due;
+	if (edition && edition->periods & 1u << p->kind)
+		h->err = failing_walk(edition, p, h->area, h->ask->views, place_count, h);
+	return !h->err;
 }
 
 static int hard_read(const struct assess_ask *a, struct assess_row *r)
 {
-	int err = 0;
+	struct hard_count h = { .ask = a, .area = r->area };
 
-	for (size_t i = 0; i < a->forms->n && !err; i++) {
-		const struct form *f = a->forms->forms[i];
-
-		/* of a form's editions the one in force */
-		if (forms_at(a->forms, text_of(f->id), &a->period) == f)
-			err = form_checks(a, f, r->area, &r->values[ASSESS_HARD]);
-	}
-	return err;
+	calendar_walk(a->forms, day_first(a), day_last(a), due_check, &h);
+	r->values[ASSESS_HARD] =
+		(struct assess_value){ .has = r->returns.expected > 0, .value = h.n };
+	return h.err;
 }
 
 static uint64_t findings_count(struct store_txn *views, uint32_t origin)
@@ -132,10 +147,10 @@ int assess_read(const struct assess_ask *a, struct assess_row *rows, size_t n)
 		struct assess_row *r = &rows[i];
 
 		*r = (struct assess_row){ .area = r->area };
+		returns_due(&returns, r->area, NULL, day_first(a), day_last(a), &r->returns);
 		err = targets_read(a, r);
 		if (!err)
 			err = hard_read(a, r);
-		returns_in(&returns, r->area, NULL, &a->period, a->today, &r->returns);
 		quality_read(a, r);
 		values_make(r);
 	}
@@ -149,12 +164,12 @@ int assess_city(const struct assess_ask *a, const struct assess_row *rows, size_
 
 	*city = (struct assess_row){ .area = a->city };
 	err = targets_read(a, city);
-	if (!err)
-		err = hard_read(a, city);
+	city->values[ASSESS_HARD].has = true;
 	for (size_t i = 0; i < n; i++) {
 		city->returns.expected += rows[i].returns.expected;
 		city->returns.received += rows[i].returns.received;
 		city->returns.on_time += rows[i].returns.on_time;
+		city->values[ASSESS_HARD].value += rows[i].values[ASSESS_HARD].value;
 		city->written.entries += rows[i].written.entries;
 		city->written.corrections += rows[i].written.corrections;
 		city->written.retractions += rows[i].written.retractions;

@@ -13,7 +13,7 @@ enum assess_column {
 	ASSESS_PROGRESS,  /* of its own targets, see plan_sum() */
 	ASSESS_COMPLETE,  /* returns received of those expected, percent */
 	ASSESS_ON_TIME,	  /* returns received in time of those expected, percent */
-	ASSESS_HARD,	  /* places where a hard check of a form does not hold */
+	ASSESS_HARD,	  /* places where a hard check of a return that was due does not hold */
 	ASSESS_FINDINGS,  /* entries that could not be folded in all, of 1,000 of its ledger */
 	ASSESS_REFUSED,	  /* rows refused, of 1,000 brought: entries and refused */
 	ASSESS_CORRECTED, /* corrections and retractions, of 1,000 entries */
@@ -41,14 +41,14 @@ struct assess_ask {
 	const struct forms *forms;
 	struct store_txn *views;
 	uint32_t city;	       /* whose ledger of decisions counts */
-	struct period period;  /* of targets, returns and checks */
+	struct period period;  /* of targets; in which returns were due */
 	struct period written; /* when the entries were written of which the quality is taken */
 	int today;	       /* yyyymmdd: up to which returns were due */
 };
 
 /* Reads the lines of the districts: rows[i].area is given. */
 MUST_CHECK int assess_read(const struct assess_ask *a, struct assess_row *rows, size_t n);
-/* The city's line: its own targets and checks, the districts' returns and entries added up. */
+/* The city's line: its own targets; the districts' returns, errors and entries added up. */
 MUST_CHECK int assess_city(const struct assess_ask *a, const struct assess_row *rows, size_t n,
 	struct assess_row *city);
 /* Gives the ranks. Pure. */
