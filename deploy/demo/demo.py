@@ -135,8 +135,20 @@ class Demo:
         self.say(f"{total[3]:,.0f} completions by {total[4]:,.0f} persons; the districts counted {parts:,} persons: "
                  f"{parts - total[4]:,.0f} times somebody trained in more than one")
 
+    def plan(self):
+        city = self.cluster.city
+        self.title("6 · The plan, and who is how far")
+        for words in (("plan", "--period", "2019"), ("assess", "--period", "2019", "--written", time.strftime("%Y"))):
+            print(f"{DIM}$ tallyctl {' '.join(words)}{OFF}")
+            print(city.ctl(*words).out, flush=True)
+        path = os.path.join(self.cluster.dir, "02.xlsx")
+        city.ctl("form", "export", "02", "--period", "2019", "--to", path)
+        self.must(os.path.getsize(path) > 10_000, "the workbook is empty")
+        self.say(f"tallyctl form export 02 --period 2019 --to 02.xlsx: a sheet for each of {len(generate.DISTRICTS) + 1} areas, "
+                 f"ready to sign, {os.path.getsize(path) >> 10} KiB")
+
     def doubt(self):
-        self.title("6 · Do not believe it: check")
+        self.title("7 · Do not believe it: check")
         began = time.monotonic()
         self.must(self.cluster.city.ctl("recount", codes=None).code == 0, "recount found a difference")
         self.say(f"tallyctl recount: all ledgers folded anew, every figure equal ({time.monotonic() - began:.1f} s)")
@@ -145,7 +157,7 @@ class Demo:
         self.say(f"tallyctl ledger verify: every hash and every signature of sixteen ledgers ({time.monotonic() - began:.1f} s)")
 
     def totals(self):
-        self.title("7 · Totals")
+        self.title("8 · Totals")
         entries = sum(c["position"] for c in self.cluster.city.children().values())
         self.say(f"{self.records:,} records, {entries:,} entries in sixteen ledgers")
         disk = sum(os.path.getsize(os.path.join(folder, name)) for n in self.cluster.nodes() for folder, _, names in os.walk(n.state)
@@ -157,7 +169,7 @@ class Demo:
 
     def run(self):
         try:
-            for act in (self.make_up, self.start, self.import_all, self.prove, self.figures, self.doubt, self.totals):
+            for act in (self.make_up, self.start, self.import_all, self.prove, self.figures, self.plan, self.doubt, self.totals):
                 act()
         except (AssertionError, OSError, subprocess.SubprocessError, LookupError, ValueError) as e:
             self.must(False, f"{type(e).__name__}: {e}")
