@@ -6,6 +6,7 @@
 #include "aggregator/aggregator.h"
 #include "aggregator/children.h"
 #include "daemon/intake/desk.h"
+#include "daemon/registrar/registrar.h"
 #include "daemon/periods/periods.h"
 
 static const struct conf_row own_rows[] = {
@@ -79,6 +80,7 @@ static void status(struct daemon *d, json_t *object)
 	city_status(d, object);
 	office_status(d, object);
 	desk_status(d, object);
+	registrar_status(d, object);
 }
 
 static void metrics(struct daemon *d, struct buf *out)
@@ -86,6 +88,14 @@ static void metrics(struct daemon *d, struct buf *out)
 	city_metrics(d, out);
 	office_metrics(d, out);
 	desk_metrics(d, out);
+	registrar_metrics(d, out);
+}
+
+static int backup(struct daemon *d, const char *dir, struct errmsg *m)
+{
+	int err = office_backup(d, dir, m);
+
+	return err ? err : registrar_backup(d, dir, m);
 }
 
 /* ---- routes ---- */
@@ -134,11 +144,12 @@ static const struct api_route routes[] = {
 
 int main(int argc, char **argv)
 {
-	static struct conf_row
-		rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
-	static struct daemon_part parts[2 + OFFICE_PARTS + DESK_PARTS];
+	static struct conf_row rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N +
+				    REGISTRAR_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
+	static struct daemon_part parts[2 + OFFICE_PARTS + DESK_PARTS + REGISTRAR_PARTS];
 	static struct api_route all_routes[OWN_ROUTES + OFFICE_ROUTES + PERIODS_READ_ROUTES +
-					   PERIODS_CITY_ROUTES + DESK_ROUTES];
+					   PERIODS_CITY_ROUTES + DESK_ROUTES + REGISTRAR_ROUTES +
+					   REGISTRAR_CITY_ROUTES];
 	static const struct daemon_program program = {
 		.name = "tally-aggregator",
 		.role = "aggregator",
@@ -154,7 +165,8 @@ int main(int argc, char **argv)
 		.check = check,
 		.signer_of = children_signer,
 		.reload = children_reload,
-		.backup = office_backup,
+		.backup = backup,
+		.denied = registrar_denied,
 		.alive = office_alive,
 		.grew = office_wake,
 		.routes = all_routes,
@@ -168,15 +180,19 @@ int main(int argc, char **argv)
 	row = mempcpy(row, own_rows, sizeof(own_rows));
 	row = mempcpy(row, office_conf_rows, sizeof(office_conf_rows));
 	row = mempcpy(row, desk_conf_rows, sizeof(desk_conf_rows));
+	row = mempcpy(row, registrar_conf_rows, sizeof(registrar_conf_rows));
 	memcpy(row, daemon_conf_rows, sizeof(daemon_conf_rows));
 	parts[0] = decisions_part;
 	memcpy(parts + 1, office_parts, sizeof(office_parts));
 	parts[1 + OFFICE_PARTS] = periods_part;
 	memcpy(parts + 2 + OFFICE_PARTS, desk_parts, sizeof(desk_parts));
+	memcpy(parts + 2 + OFFICE_PARTS + DESK_PARTS, registrar_parts, sizeof(registrar_parts));
 	route = mempcpy(route, routes, sizeof(routes));
 	route = mempcpy(route, office_routes, sizeof(office_routes));
 	route = mempcpy(route, periods_read_routes, sizeof(periods_read_routes));
 	route = mempcpy(route, periods_city_routes, sizeof(periods_city_routes));
-	memcpy(route, desk_routes, sizeof(desk_routes));
+	route = mempcpy(route, desk_routes, sizeof(desk_routes));
+	route = mempcpy(route, registrar_routes, sizeof(registrar_routes));
+	memcpy(route, registrar_city_routes, sizeof(registrar_city_routes));
 	return daemon_main(argc, argv, &program);
 }

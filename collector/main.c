@@ -5,6 +5,7 @@
 
 #include "daemon/figures/office.h"
 #include "daemon/intake/desk.h"
+#include "daemon/registrar/registrar.h"
 #include "daemon/periods/periods.h"
 
 static const struct conf_row own_rows[] = {
@@ -45,20 +46,30 @@ static void status(struct daemon *d, json_t *object)
 {
 	desk_status(d, object);
 	office_status(d, object);
+	registrar_status(d, object);
 }
 
 static void metrics(struct daemon *d, struct buf *out)
 {
 	desk_metrics(d, out);
 	office_metrics(d, out);
+	registrar_metrics(d, out);
+}
+
+static int backup(struct daemon *d, const char *dir, struct errmsg *m)
+{
+	int err = office_backup(d, dir, m);
+
+	return err ? err : registrar_backup(d, dir, m);
 }
 
 int main(int argc, char **argv)
 {
-	static struct conf_row
-		rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
-	static struct daemon_part parts[OFFICE_PARTS + DESK_PARTS];
-	static struct api_route routes[OFFICE_ROUTES + PERIODS_READ_ROUTES + DESK_ROUTES];
+	static struct conf_row rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N +
+				    REGISTRAR_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
+	static struct daemon_part parts[OFFICE_PARTS + DESK_PARTS + REGISTRAR_PARTS];
+	static struct api_route
+		routes[OFFICE_ROUTES + PERIODS_READ_ROUTES + DESK_ROUTES + REGISTRAR_ROUTES];
 	static const struct daemon_program program = {
 		.name = "tally-collector",
 		.role = "collector",
@@ -74,7 +85,8 @@ int main(int argc, char **argv)
 		.status = status,
 		.metrics = metrics,
 		.check = check,
-		.backup = office_backup,
+		.backup = backup,
+		.denied = registrar_denied,
 		.alive = office_alive,
 	};
 	struct conf_row *row = rows;
@@ -82,11 +94,15 @@ int main(int argc, char **argv)
 	row = mempcpy(row, own_rows, sizeof own_rows);
 	row = mempcpy(row, office_conf_rows, sizeof office_conf_rows);
 	row = mempcpy(row, desk_conf_rows, sizeof desk_conf_rows);
+	row = mempcpy(row, registrar_conf_rows, sizeof registrar_conf_rows);
 	memcpy(row, daemon_conf_rows, sizeof daemon_conf_rows);
 	memcpy(parts, office_parts, sizeof office_parts);
 	memcpy(parts + OFFICE_PARTS, desk_parts, sizeof desk_parts);
+	memcpy(parts + OFFICE_PARTS + DESK_PARTS, registrar_parts, sizeof registrar_parts);
 	memcpy(routes, office_routes, sizeof office_routes);
 	memcpy(routes + OFFICE_ROUTES, periods_read_routes, sizeof periods_read_routes);
 	memcpy(routes + OFFICE_ROUTES + PERIODS_READ_ROUTES, desk_routes, sizeof desk_routes);
+	memcpy(routes + OFFICE_ROUTES + PERIODS_READ_ROUTES + DESK_ROUTES, registrar_routes,
+		sizeof registrar_routes);
 	return daemon_main(argc, argv, &program);
 }

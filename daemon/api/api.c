@@ -43,6 +43,8 @@ struct api {
 	char *groups[4];
 	char *name, *version;
 	unsigned idle_s;
+	void (*denied)(void *arg, const struct api_route *row, const char *user);
+	void *arg;
 	atomic_bool stopping;
 	struct api_stats stats;
 
@@ -124,6 +126,8 @@ static void check_right(struct api_call *call)
 	atomic_fetch_add_explicit(&call->api->stats.denied, 1, memory_order_relaxed);
 	log_warning("api", "refused: %s %s needs the right %s, user %u has not got it", row->method,
 		row->path, route_right(row->right), call->peer->uid);
+	if (call->api->denied)
+		call->api->denied(call->api->arg, row, call->peer->user);
 	if (group && group[0])
 		api_fail(call, 403,
 			"not allowed: this needs the right %s; be added to the group %s and log in "
@@ -315,6 +319,8 @@ static int copy_conf(
 	for (size_t i = 0; i < n; i++)
 		route_init(&a->routes[i + 1], &routes[i]);
 	a->n_routes = n + 1;
+	a->denied = conf->denied;
+	a->arg = conf->arg;
 	a->idle_s = conf->idle_s ? conf->idle_s : IDLE_S;
 	return 0;
 }

@@ -55,7 +55,9 @@ struct api_route {
 	const char *command; /* "form show FORM": capitals are the path's variables in order; NULL:
 				not for tallyctl */
 	const char *query; /* "period! area version cumulative?": `!` required, `?` a flag, `file<`
-			      tallyctl's --file, whose bytes are the body; NULL: none */
+			      tallyctl's --file, whose bytes are the body; `name@` and
+				`name%` lines name=value of the body, which tallyctl asks for at
+				the terminal (`@`: when the flag is given); NULL: none */
 	enum api_right right;
 	const char *help_en, *help_zh;
 	void (*handle)(struct api_call *call);
@@ -69,7 +71,11 @@ struct api_conf {
 				  daemon's own user have all */
 	const char *name, *version;
 	unsigned connections; /* 0: 64 */
-	unsigned idle_s;      /* a connection that is silent for so long is closed; 0: 60 */
+	/* Somebody asked for what his rights do not cover; before the answer. On the thread of the
+	 * request. May be NULL. */
+	void (*denied)(void *arg, const struct api_route *row, const char *user);
+	void *arg;
+	unsigned idle_s; /* a connection that is silent for so long is closed; 0: 60 */
 };
 
 /* Routes are copied. *out stands before the first request is served. ERR_BUSY: another daemon

@@ -48,7 +48,7 @@ static void take_query(struct route *r)
 		size_t n = strcspn(p, " ");
 		struct route_param *q;
 
-		if (p[n - 1] == '<') { /* the body's files: tallyctl's matter */
+		if (strchr("<@%", p[n - 1])) { /* what the body is made of: tallyctl's matter */
 			p += n;
 			continue;
 		}

@@ -6,6 +6,9 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include "daemon/ctl/save.h"
 #include "daemon/ctl/table.h"
@@ -91,6 +94,75 @@ static int settle(struct saving *s, const struct answer *a, int code)
 	return ctl_fail(CTL_FAILED, "%s: %s", s->file.path, strerror(s->file.err));
 }
 
+/* ---- what is asked for at the terminal ---- */
+
+struct asked {
+	struct buf body;
+	size_t sent;
+};
+
+static size_t asked_read(void *arg, char *p, size_t n)
+{
+	struct asked *a = arg;
+	size_t left = a->body.n - a->sent;
+
+	if (n > left)
+		n = left;
+	if (n)
+		memcpy(p, a->body.p + a->sent, n);
+	a->sent += n;
+	return n;
+}
+
+static void asked_wipe(struct asked *a)
+{
+	if (a->body.p)
+		explicit_bzero(a->body.p, a->body.n);
+	buf_deinit(&a->body);
+}
+
+/* One line from standard input; at a terminal without an echo. False: it ended. */
+static bool line_read(struct text name, char *out, size_t size)
+{
+	struct termios was, silent;
+	bool terminal = tcgetattr(STDIN_FILENO, &was) == 0;
+	size_t n = 0;
+	char c = 0;
+
+	if (terminal) {
+		fprintf(stderr, "%.*s: ", (int)name.n, name.p);
+		silent = was;
+		silent.c_lflag &= ~(tcflag_t)ECHO;
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	}
+	/* Byte by byte: nothing of it stays in a buffer that nobody wipes. */
+	while (n + 1 < size && read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
+		out[n++] = c;
+	out[n] = 0;
+	if (terminal) {
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
+		fputc('\n', stderr);
+	}
+	return c == '\n' || n > 0;
+}
+
+static int asked_take(struct asked *a, const struct request *q)
+{
+	char line[1024];
+	int code = 0;
+
+	for (size_t i = 0; i < q->n_asks && !code; i++) {
+		if (line_read(q->asks[i], line, sizeof line))
+			buf_printf(&a->body, "%.*s=%s\n", (int)q->asks[i].n, q->asks[i].p, line);
+		else
+			code = ctl_fail(CTL_USAGE,
+				"%.*s is asked for; type it, or give it on standard input",
+				(int)q->asks[i].n, q->asks[i].p);
+	}
+	explicit_bzero(line, sizeof line);
+	return code;
+}
+
 /* ---- one request ---- */
 
 /* The exit code that a status stands for. */
@@ -115,6 +187,7 @@ int ask_run(struct client *c, const struct request *q, const struct ctl_options 
 					       : "en",
 		.body = pass_on,
 		.wants = passes };
+	struct asked asked = { .sent = 0 };
 	struct saving s = { .type = q->to ? save_type(q->to) : NULL };
 	save_init(&s.file, q->to);
 	if (q->to) {
@@ -125,7 +198,16 @@ int ask_run(struct client *c, const struct request *q, const struct ctl_options 
 		call.wants = always;
 		call.arg = &s;
 	}
-	int code = client_call(c, &call, &a);
+	int code = asked_take(&asked, q);
+	if (code)
+		goto out;
+	if (q->asking) { /* no question (GET): nothing is saved */
+		call.read = asked_read;
+		call.size = (int64_t)asked.body.n;
+		call.type = "text/plain";
+		call.arg = &asked;
+	}
+	code = client_call(c, &call, &a);
 	if (q->to && (code == 0 || s.other || s.file.err))
 		code = settle(&s, &a, 0);
 	else if (code)
@@ -139,6 +221,7 @@ int ask_run(struct client *c, const struct request *q, const struct ctl_options 
 	if (!code && a.exit > 0)
 		code = a.exit;
 out:
+	asked_wipe(&asked);
 	save_deinit(&s.file);
 	answer_deinit(&a);
 	if (fflush(stdout) != 0 || ferror(stdout))

@@ -76,12 +76,12 @@ static bool name_is(struct text a, struct text b)
 	return true;
 }
 
-/* The next name of a query row and its sign ('!', '?', '<' or 0). */
+/* The next name of a query row and its sign ('!', '?', '<', '@', '%' or 0). */
 static struct text query_next(const char **row, char *sign)
 {
 	struct text w = word_next(row);
 	*sign = 0;
-	if (w.n && strchr("!?<", w.p[w.n - 1]))
+	if (w.n && strchr("!?<@%", w.p[w.n - 1]))
 		*sign = w.p[--w.n];
 	return w;
 }
@@ -124,6 +124,32 @@ static int query_add(struct matching *m, struct text name, const char *value)
 	return 0;
 }
 
+static int ask_add(struct matching *m, struct text name)
+{
+	for (size_t i = 0; i < m->q->n_asks; i++)
+		if (text_eq(m->q->asks[i], name))
+			return misfit(m, "--%.*s is given twice", (int)name.n, name.p);
+	if (m->q->n_asks == REQUEST_ASKS_MAX)
+		return misfit(m, "more values than a command can ask for");
+	m->q->asks[m->q->n_asks++] = name;
+	return 0;
+}
+
+/* What the route always asks for, in its order before what flags ask for. */
+static int asks_take(struct matching *m)
+{
+	const char *row = m->r->query;
+	struct text name;
+	char sign;
+	int err = 0;
+	while (!err && (name = query_next(&row, &sign)).n) {
+		m->q->asking = m->q->asking || sign == '@' || sign == '%';
+		if (sign == '%')
+			err = ask_add(m, name);
+	}
+	return err;
+}
+
 static int option_value_take(struct matching *m, struct text name, char sign, char *value)
 {
 	if (sign == '<') {
@@ -151,10 +177,12 @@ static int option_take(struct matching *m, char *const *words, size_t n, size_t 
 		name = given;
 		sign = '>';
 	}
-	if (!name.n)
+	if (!name.n || sign == '%')
 		return misfit(m, "it has no option --%.*s", (int)given.n, given.p);
 	bool has_value = w[given.n] == '=';
-	if (sign == '?')
+	if (sign == '@' && !has_value)
+		return ask_add(m, name);
+	if (sign == '?' || sign == '@')
 		return has_value ? misfit(m, "--%.*s takes no value", (int)given.n, given.p)
 				 : query_add(m, name, "1");
 	if (has_value)
@@ -313,6 +341,7 @@ int command_match(
 	*q = (struct request){ .method = r->method };
 	if (!plain)
 		return misfit(&m, "out of memory");
+	later = asks_take(&m);
 	m.sent = plain + n;
 	/* An option that does not fit is told only when the command's words do: see which route was
 	 * meant first. */
@@ -380,12 +409,12 @@ void command_usage(const struct command *r, struct buf *out)
 	char sign;
 	buf_str(out, r->command);
 	while ((name = query_next(&row, &sign)).n) {
-		if (command_names(r, name))
+		if (command_names(r, name) || sign == '%')
 			continue;
 		buf_str(out, sign == '!' || sign == '<' ? " --" : " [--");
 		for (size_t i = 0; i < name.n; i++)
 			buf_put(out, name.p[i] == '_' ? "-" : name.p + i, 1);
-		if (sign != '?') {
+		if (sign != '?' && sign != '@') {
 			buf_str(out, " ");
 			capitals_put(out, name);
 		}

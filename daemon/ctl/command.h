@@ -4,7 +4,9 @@
  * (the path's variables in order, then query values of that name), [CAPITALS] for a value that may
  * be left out, CAPITALS… for one or more local files whose bytes are sent. Its query names the
  * options: `name!` must be given, `name?` is a flag, `name` may be given, `name<` names a local
- * file whose bytes are sent (it must be given, and may be given again). `--to FILE` fits every
+ * file whose bytes are sent (it must be given, and may be given again). What must stand in no list
+ * of processes is asked for at the terminal, and sent as a line `name=value` of the body: `name%`
+ * always, `name@` when its flag is given. `--to FILE` fits every
  * question (GET) that has no option of that name: the answer goes into that file. */
 #ifndef CTL_COMMAND_H
 #define CTL_COMMAND_H
@@ -17,6 +19,7 @@
 #define REQUEST_FILES_MAX 4096
 #define REQUEST_QUERY_MAX 32
 #define REQUEST_VALUES_MAX 16
+#define REQUEST_ASKS_MAX 4
 
 /* A route's texts, borrowed from the list; absent ones are "". */
 struct command {
@@ -33,6 +36,9 @@ struct request {
 	struct buf url; /* path and query, percent-encoded */
 	char **files;	/* of an upload; points into the words */
 	size_t n_files;
+	struct text asks[REQUEST_ASKS_MAX]; /* what is asked for at the terminal */
+	size_t n_asks;
+	bool asking;	 /* the route has such values: its body is made of them */
 	const char *to;	 /* where the answer is to be saved; NULL: nowhere */
 	char why[300];	 /* command_match() failed: what does not fit */
 	size_t literals; /* words of the command that fit, also when it failed: the greater the

@@ -69,7 +69,7 @@ static int run_words(struct client *c, const json_t *routes, const struct ctl_op
 		if (!command_at(routes, i, &r))
 			continue;
 		if (command_match(&r, o->words, (size_t)o->n_words, o->lang, &q) == 0) {
-			int code = r.upload ? upload_run(c, &q, o) : ask_run(c, &q, o);
+			int code = r.upload && !q.asking ? upload_run(c, &q, o) : ask_run(c, &q, o);
 			request_deinit(&q);
 			return code;
 		}

@@ -212,6 +212,13 @@ static void net_end(struct daemon *d)
 	link_net_close(d->net);
 }
 
+static void denied(void *arg, const struct api_route *row, const char *user)
+{
+	struct daemon *d = arg;
+
+	d->program->denied(d, row, user);
+}
+
 static int api_start(struct daemon *d, struct errmsg *m)
 {
 	const struct daemon_program *p = d->program;
@@ -221,7 +228,9 @@ static int api_start(struct daemon *d, struct errmsg *m)
 			conf_text(d->conf, "operator_group"), conf_text(d->conf, "registrar_group"),
 			conf_text(d->conf, "admin_group") },
 		.name = p->name,
-		.version = TALLY_VERSION };
+		.version = TALLY_VERSION,
+		.denied = p->denied ? denied : NULL,
+		.arg = d };
 	int err = ERR_NOMEM;
 
 	if (!routes) {

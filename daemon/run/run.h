@@ -17,6 +17,7 @@
 
 struct desk;
 struct office;
+struct registry;
 
 #define PARENTS_MAX 8
 
@@ -34,10 +35,12 @@ struct daemon {
 	size_t n_parents;
 	struct link_parent *children; /* under parents_lock; see daemon_children() */
 	struct api *api;
-	uint64_t started_ms;   /* monotonic */
-	struct desk *desk;     /* where records are taken in (daemon/intake); NULL: nowhere */
-	struct office *office; /* where figures are asked for (daemon/figures); NULL: nowhere */
-	void *own;	       /* the program's */
+	uint64_t started_ms;	   /* monotonic */
+	struct desk *desk;	   /* where records are taken in (daemon/intake); NULL: nowhere */
+	struct office *office;	   /* where figures are asked for (daemon/figures); NULL: nowhere */
+	struct registry *registry; /* who opens identities, on record (daemon/registrar); NULL:
+					nobody */
+	void *own;		   /* the program's */
 
 	uint32_t origin;
 	bool fresh; /* the first start on this state directory: further stores may be created. On
@@ -93,6 +96,8 @@ struct daemon_program {
 	/* A parent's ledger of decisions (`origin`) has grown here, after the commit. The store's
 	 * writer thread: short, and it may post. What came in before the start is there already. */
 	void (*followed)(struct daemon *d, uint32_t origin);
+	/* Somebody asked for what his rights do not cover. API threads. */
+	void (*denied)(struct daemon *d, const struct api_route *row, const char *user);
 	/* False: something of the program no longer moves; the watchdog is not fed. On the loop. */
 	bool (*alive)(struct daemon *d);
 };

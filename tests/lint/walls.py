@@ -33,12 +33,15 @@ BELOW = {
                        "daemon/api", "daemon/book", "daemon/run", "daemon/survey", "daemon/talent", "daemon/fold"],
     "daemon/periods": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link", "daemon/api",
                        "daemon/run", "daemon/survey", "daemon/fold", "daemon/figures"],
+    "daemon/registrar": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link", "daemon/api",
+                         "daemon/run", "daemon/identity", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold",
+                         "daemon/figures"],
     "collector": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                   "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures",
-                   "daemon/periods"],
+                   "daemon/periods", "daemon/registrar"],
     "aggregator": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                    "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures",
-                   "daemon/periods"],
+                   "daemon/periods", "daemon/registrar"],
 }
 
 # foreign header: where it may stand

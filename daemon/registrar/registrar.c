@@ -1,0 +1,236 @@
+/* Start: the access log. A city's desk opens what is sealed and decides cases; a district's answers
+ * for its vault; both keep a log. */
+#include "daemon/registrar/registrar.h"
+
+#include <stdlib.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/intake/desk.h"
+#include "daemon/registrar/routes.h"
+#include "proto/check.h"
+#include "proto/identity.pb-c.h"
+
+#define LOADS_MAX 256
+
+const struct conf_row registrar_conf_rows[REGISTRAR_CONF_ROWS_N] = {
+	{ .name = "registrar_key",
+		.type = CONF_PATH,
+		.example = "\"/run/registrar/registrar.key\"",
+		.help_en =
+			"The registrar's secret key (tallyctl keygen --registrar), on a path of "
+			"its "
+			"own: a medium that is put in when identities are opened. It is read for "
+			"each opening and wiped. Without this setting the key is asked for "
+			"(--registrar-key).",
+		.help_zh = "登记员的私钥（tallyctl keygen --registrar）所在路径，应另置于专用介质"
+			   "。每次打开身份时读取，用后清除；不设此项则由 --registrar-key 询问。" },
+	{ .name = "access_hour",
+		.type = CONF_COUNT,
+		.preset = "20",
+		.least = 1,
+		.most = 1000000,
+		.help_en = "Identities that one user may open within an hour before it is an alert "
+			   "(access alerts).",
+		.help_zh = "同一用户一小时内打开身份超过此数即报警（access alerts）。" },
+	{ .name = "access_day",
+		.type = CONF_COUNT,
+		.preset = "100",
+		.least = 1,
+		.most = 1000000,
+		.help_en = "The same within a day.",
+		.help_zh = "同一用户一日内打开身份超过此数即报警。" },
+};
+
+static int registrar_start(struct daemon *d, struct errmsg *m)
+{
+	struct registry *r = calloc(1, sizeof *r);
+	int err;
+
+	if (!r) {
+		errmsg_set(m, "%s", err_words(ERR_NOMEM));
+		return ERR_NOMEM;
+	}
+	err = access_open(&r->log,
+		&(struct access_conf){ .state_dir = conf_text(d->conf, "state_dir"),
+			.sign = &d->sign,
+			.ledger = d->ledger,
+			.anchor = TABLE_INTAKE },
+		m);
+	if (err) {
+		free(r);
+		return err;
+	}
+	pthread_mutex_init(&r->cases, NULL);
+	r->alert_hour = conf_number(d->conf, "access_hour");
+	r->alert_day = conf_number(d->conf, "access_day");
+	d->registry = r;
+	return 0;
+}
+
+static void registrar_stop(struct daemon *d)
+{
+	struct registry *r = registrar_of(d);
+
+	access_close(r->log);
+	pthread_mutex_destroy(&r->cases);
+	free(r);
+	d->registry = NULL;
+}
+
+const struct daemon_part registrar_parts[REGISTRAR_PARTS] = {
+	{ "registrar", registrar_start, registrar_stop },
+};
+
+/* ---- what a program passes on ---- */
+
+void registrar_denied(struct daemon *d, const struct api_route *row, const char *user)
+{
+	if (row->right == RIGHT_REGISTRAR && registrar_of(d))
+		access_denied(registrar_of(d)->log, user);
+}
+
+static uint64_t alerts_n(const struct registry *r)
+{
+	struct access_load *loads = calloc(LOADS_MAX, sizeof *loads);
+	size_t n = loads ? access_loads(r->log, loads, LOADS_MAX) : 0;
+	uint64_t alerts = 0;
+
+	for (size_t i = 0; i < n; i++)
+		alerts += loads[i].hour > r->alert_hour || loads[i].day > r->alert_day;
+	free(loads);
+	return alerts;
+}
+
+void registrar_status(struct daemon *d, json_t *object)
+{
+	json_object_set_new(object, "access",
+		json_pack("{s:I}", "alerts", (json_int_t)alerts_n(registrar_of(d))));
+}
+
+void registrar_metrics(struct daemon *d, struct buf *out)
+{
+	metric(out, "tally_access_alerts", "gauge",
+		"Users who opened more identities than access_hour or access_day lets pass.", NULL,
+		(double)alerts_n(registrar_of(d)));
+}
+
+int registrar_backup(struct daemon *d, const char *dir, struct errmsg *m)
+{
+	return access_backup(registrar_of(d)->log, dir, m);
+}
+
+/* ---- for the routes ---- */
+
+struct text registrar_purpose(const struct api_call *call)
+{
+	const char *given = api_arg(call, "purpose");
+	struct text t = text_trim(text_of(given ? given : ""));
+
+	if (!text_utf8_ok(t) || text_has_control(t) || text_chars(t) > ACCESS_PURPOSE_CHARS)
+		t.n = 0;
+	return t;
+}
+
+bool registrar_note(struct api_call *call, const struct access_line *line)
+{
+	struct daemon *d = api_context(call);
+	struct access_line own = *line;
+	int err;
+
+	own.user = api_user(call);
+	err = access_put(registrar_of(d)->log, &own);
+	if (err && !line->refused)
+		api_fail_err(call, err, "the access log cannot be written: nothing is opened");
+	return !err;
+}
+
+/* ---- routes ---- */
+
+const struct api_route registrar_routes[REGISTRAR_ROUTES] = {
+	{ .method = "GET",
+		.path = "/v1/access",
+		.command = "access list",
+		.query = "user limit before lang",
+		.right = RIGHT_ADMIN,
+		.help_en = "Who opened identities, or asked in vain, and why; newest first. It "
+			   "holds no names.",
+		.help_zh = "身份查阅日志：何人、何时、因何打开或被拒绝，从新到旧；不含姓名。",
+		.handle = route_access_list },
+	{ .method = "GET",
+		.path = "/v1/access/verify",
+		.command = "access verify",
+		.query = "lang",
+		.right = RIGHT_ADMIN,
+		.help_en = "Walks the access log's chain; exit 1 where a line is missing or "
+			   "changed.",
+		.help_zh = "核对身份查阅日志的哈希链；有缺失或改动时退出码为 1。",
+		.handle = route_access_verify },
+	{ .method = "GET",
+		.path = "/v1/access/alerts",
+		.command = "access alerts",
+		.query = "lang",
+		.right = RIGHT_ADMIN,
+		.help_en = "Users who opened many identities within an hour or a day.",
+		.help_zh = "一小时或一日内打开身份过多的用户。",
+		.handle = route_access_alerts },
+};
+
+const struct api_route registrar_city_routes[REGISTRAR_CITY_ROUTES] = {
+	{ .method = "POST",
+		.path = "/v1/talents/{id}/identity",
+		.command = "talent identify ID",
+		.query = "purpose registrar_key@ lang",
+		.right = RIGHT_REGISTRAR,
+		.help_en = "Opens a talent's identity: asks for a purpose, and is a line in the "
+			   "access log before it is answered.",
+		.help_zh = "打开一名人才的身份信息：须写明用途，并先记入查阅日志。",
+		.upload = &identify_upload },
+	{ .method = "POST",
+		.path = "/v1/talents/names",
+		.command = "talent names",
+		.query = "purpose name% registrar_key@ limit lang",
+		.right = RIGHT_REGISTRAR,
+		.help_en = "Searches talents by a part of their name, which is asked for: opens "
+			   "all identities for it, as one line in the access log.",
+		.help_zh = "按姓名（部分）查找人才，姓名由程序询问：为此打开全部身份，在查阅日志"
+			   "中记一行。",
+		.upload = &names_upload },
+	{ .method = "GET",
+		.path = "/v1/cases",
+		.command = "case list",
+		.query = "all? limit lang",
+		.right = RIGHT_OPERATOR,
+		.help_en = "Identities that may be one person, or one number that came with two "
+			   "names: found by rules, without names.",
+		.help_zh = "身份核对清单：可能是同一人的身份，或同一号码出现不同姓名；按规则发现"
+			   "，不含姓名。",
+		.handle = route_case_list },
+	{ .method = "POST",
+		.path = "/v1/cases/{a}/{b}/link",
+		.command = "case link A B",
+		.query = "note lang",
+		.right = RIGHT_REGISTRAR,
+		.help_en = "Says that two are one person: the first call proposes, another "
+			   "person's call decides.",
+		.help_zh = "认定两个身份为同一人：先由一人提出，再由另一人决定。",
+		.handle = route_case_link },
+	{ .method = "POST",
+		.path = "/v1/cases/{a}/{b}/unlink",
+		.command = "case unlink A B",
+		.query = "note lang",
+		.right = RIGHT_REGISTRAR,
+		.help_en = "Takes a link back, likewise by two persons.",
+		.help_zh = "撤销认定，同样须两人先后提出和决定。",
+		.handle = route_case_unlink },
+	{ .method = "POST",
+		.path = "/v1/cases/{a}/{b}/not-same",
+		.command = "case not-same A B",
+		.query = "note lang",
+		.right = RIGHT_REGISTRAR,
+		.help_en = "Says that two are not one person (A = B: that a number with two names "
+			   "was looked at), likewise by two persons.",
+		.help_zh = "认定并非同一人（A 与 B "
+			   "相同：同一号码不同姓名已核查），同样须两人先后提出和决定。",
+		.handle = route_case_not_same },
+};

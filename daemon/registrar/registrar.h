@@ -1,0 +1,50 @@
+/* The registrar's desk: the one door to identities. Opens what is sealed (at a city), answers for
+ * what a vault holds (in a district), decides identity cases; every look is a line in the access
+ * log before it is answered.
+ *
+ * A program starts registrar_parts after the intake and the office, serves its routes, and passes
+ * on backup, status, metrics and refusals. */
+#ifndef REGISTRAR_REGISTRAR_H
+#define REGISTRAR_REGISTRAR_H
+
+#include <pthread.h>
+
+#include "daemon/registrar/access.h"
+#include "daemon/run/run.h"
+
+struct registry {
+	struct access *log;
+	pthread_mutex_t cases; /* one decision at a time */
+	uint64_t alert_hour, alert_day;
+};
+
+static inline struct registry *registrar_of(const struct daemon *d)
+{
+	return d->registry;
+}
+
+#define REGISTRAR_CONF_ROWS_N 3
+extern const struct conf_row registrar_conf_rows[REGISTRAR_CONF_ROWS_N];
+
+/* For daemon_program.before_links, behind the desk's and the office's. */
+#define REGISTRAR_PARTS 1
+extern const struct daemon_part registrar_parts[REGISTRAR_PARTS];
+
+/* What both programs serve: the access log. And what only a city does. */
+#define REGISTRAR_ROUTES 3
+extern const struct api_route registrar_routes[REGISTRAR_ROUTES];
+#define REGISTRAR_CITY_ROUTES 6
+extern const struct api_route registrar_city_routes[REGISTRAR_CITY_ROUTES];
+
+/* For daemon_program.denied, status, metrics, backup. */
+void registrar_denied(struct daemon *d, const struct api_route *row, const char *user);
+void registrar_status(struct daemon *d, json_t *object);
+void registrar_metrics(struct daemon *d, struct buf *out);
+MUST_CHECK int registrar_backup(struct daemon *d, const char *dir, struct errmsg *m);
+
+/* The purpose that the caller gives, trimmed; empty: none that will do. */
+struct text registrar_purpose(const struct api_call *call);
+/* A line of the log for the caller. A failure was answered (nothing may be opened): false. */
+bool registrar_note(struct api_call *call, const struct access_line *line);
+
+#endif

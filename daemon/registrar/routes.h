@@ -1,0 +1,18 @@
+/* The handlers behind the rows in registrar.c; the context is the daemon. */
+#ifndef REGISTRAR_ROUTES_H
+#define REGISTRAR_ROUTES_H
+
+#include "daemon/api/api.h"
+
+void route_access_list(struct api_call *call);
+void route_access_verify(struct api_call *call);
+void route_access_alerts(struct api_call *call);
+
+extern const struct api_upload identify_upload, names_upload;
+
+void route_case_list(struct api_call *call);
+void route_case_link(struct api_call *call);
+void route_case_unlink(struct api_call *call);
+void route_case_not_same(struct api_call *call);
+
+#endif
