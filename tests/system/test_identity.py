@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from cluster import ctl, wait_for
-from people import (HEAD, ROLES, TRAINING, as_user, card_2017, card_2023, certificate, certificate_key, load, open_doors, pid_of,
+from madeup import (HEAD, ROLES, TRAINING, as_user, card_2017, card_2023, certificate, certificate_key, load, open_doors, pid_of,
                     post_as, resident, statuses_as, training, with_groups)
 
 DISTRICTS = ("310101", "310115")
