@@ -13,8 +13,12 @@ from oracle_sheet import CITY, FORMS, Sheet, kind_of, previous, shown, year_ago
 class Check:
     def __init__(self, name, level, rule, columns=(), kinds=None, only=None, last=False):
         self.name, self.level, self.columns, self.kinds, self.only, self.last = name, level, columns, kinds, only, last
+        self.rule = rule
         left, self.relation, right = re.split(r" (=|<=|>=|~) ", rule)
         self.left, self.right = self.terms(left), self.terms(right)
+
+    def with_rule(self, rule):
+        return Check(self.name, self.level, rule, self.columns, self.kinds, self.only, self.last)
 
     @staticmethod
     def terms(text):

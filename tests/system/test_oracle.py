@@ -4,11 +4,13 @@ its status; every check that does not hold is listed, and nothing else."""
 import csv
 import io
 import os
+import re
 import shutil
 
 import pytest
 
-from cluster import SANITIZED, wait_for
+import oracle_checks
+from cluster import ROOT, SANITIZED, wait_for
 from history import History
 from oracle import FORMS, Oracle, difference
 from oracle_checks import CHECKS, fails
@@ -68,8 +70,8 @@ def same_survey(city, oracle, year, rnd):
 @pytest.fixture
 def survey(cluster):
     """A city with the keys that honours entered there want."""
-    def start(history):
-        cluster.build(history.districts)
+    def start(history, **settings):
+        cluster.build(history.districts).city.setting(**settings)
         shutil.copy(cluster.pid_key(), cluster.city.keys_dir)
         return cluster.start()
     return start
@@ -99,6 +101,43 @@ def test_checks_speak(cluster, survey):
         period = all_of(FORMS[form].kinds, history.year)[-1][0]
         hard = any(key[1] == "hard" for key in fails(oracle, form, period))
         cluster.city.ctl("check", "run", form, period, codes=(int(hard),))
+
+
+def spoilt(check):
+    """The same check with a rule that seldom holds."""
+    left, relation, right = re.split(r" (=|<=|>=|~) ", check.rule)
+    if relation == "=":
+        return f"{left} = {right[:right.rindex(' ') - 2]}" if re.search(" [+-] ", right) else f"{left} = {right} + 2"
+    return f"{right} {relation} {left}"
+
+
+@pytest.mark.slow
+def test_checks_that_do_not_hold(cluster, survey, monkeypatch):
+    """With good records most checks hold. Here every rule is turned round, in the form files as in the oracle: so each kind of
+    rule (sums, rows, other periods, districts) is seen to list what it should."""
+    where = f"{cluster.dir}/forms"
+    shutil.copytree(os.path.join(ROOT, "daemon/survey/forms"), where)
+    turned = {form: [check.with_rule(spoilt(check)) for check in checks] for form, checks in CHECKS.items()}
+    for form, checks in turned.items():
+        with open(f"{where}/{form}.form", encoding="utf-8") as f:
+            text = f.read()
+        for check in checks:
+            rule = check.rule.replace("before ", "cumulative_previous ").replace(" ~ ", " within 30% of ")
+            text, n = re.subn(f'(check "{check.name}".*?rule +=) "[^"]*"', f'\\1 "{rule}"', text, count=1, flags=re.DOTALL)
+            assert n == 1, check.name
+        with open(f"{where}/{form}.form", "w", encoding="utf-8") as f:
+            f.write(text)
+    monkeypatch.setattr(oracle_checks, "CHECKS", turned)
+    history = SurveyHistory(8, f"{cluster.dir}/data")
+    survey(history, forms_dir=where)
+    oracle = Oracle(history.districts)
+    history.play(cluster, oracle)
+    cluster.wait_folded()
+    listed = set()
+    for form, of in FORMS.items():
+        for period in sorted({p for p, _ in all_of(of.kinds, history.year)})[:14]:
+            listed |= {key[0] for key in same_checks(cluster.city, oracle, form, period)}
+    assert listed == {check.name for checks in turned.values() for check in checks}
 
 
 # ---- the generator's files: every style of clerk, broken rows ----
