@@ -8,6 +8,7 @@
 #include "daemon/intake/desk.h"
 #include "daemon/registrar/registrar.h"
 #include "daemon/periods/periods.h"
+#include "daemon/returns/routes.h"
 
 static const struct conf_row own_rows[] = {
 	{ .name = "area",
@@ -148,7 +149,8 @@ int main(int argc, char **argv)
 				    REGISTRAR_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
 	static struct daemon_part parts[2 + OFFICE_PARTS + DESK_PARTS + REGISTRAR_PARTS];
 	static struct api_route all_routes[OWN_ROUTES + OFFICE_ROUTES + PERIODS_READ_ROUTES +
-					   PERIODS_CITY_ROUTES + DESK_ROUTES + REGISTRAR_ROUTES +
+					   PERIODS_CITY_ROUTES + RETURNS_READ_ROUTES +
+					   RETURNS_CITY_ROUTES + DESK_ROUTES + REGISTRAR_ROUTES +
 					   REGISTRAR_CITY_ROUTES];
 	static const struct daemon_program program = {
 		.name = "tally-aggregator",
@@ -191,6 +193,8 @@ int main(int argc, char **argv)
 	route = mempcpy(route, office_routes, sizeof(office_routes));
 	route = mempcpy(route, periods_read_routes, sizeof(periods_read_routes));
 	route = mempcpy(route, periods_city_routes, sizeof(periods_city_routes));
+	route = mempcpy(route, returns_read_routes, sizeof(returns_read_routes));
+	route = mempcpy(route, returns_city_routes, sizeof(returns_city_routes));
 	route = mempcpy(route, desk_routes, sizeof(desk_routes));
 	route = mempcpy(route, registrar_routes, sizeof(registrar_routes));
 	memcpy(route, registrar_city_routes, sizeof(registrar_city_routes));

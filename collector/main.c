@@ -7,6 +7,7 @@
 #include "daemon/intake/desk.h"
 #include "daemon/registrar/registrar.h"
 #include "daemon/periods/periods.h"
+#include "daemon/returns/routes.h"
 
 static const struct conf_row own_rows[] = {
 	{ .name = "district",
@@ -68,8 +69,8 @@ int main(int argc, char **argv)
 	static struct conf_row rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N +
 				    REGISTRAR_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
 	static struct daemon_part parts[OFFICE_PARTS + DESK_PARTS + REGISTRAR_PARTS];
-	static struct api_route
-		routes[OFFICE_ROUTES + PERIODS_READ_ROUTES + DESK_ROUTES + REGISTRAR_ROUTES];
+	static struct api_route routes[OFFICE_ROUTES + PERIODS_READ_ROUTES + RETURNS_READ_ROUTES +
+				       RETURNS_DISTRICT_ROUTES + DESK_ROUTES + REGISTRAR_ROUTES];
 	static const struct daemon_program program = {
 		.name = "tally-collector",
 		.role = "collector",
@@ -90,6 +91,7 @@ int main(int argc, char **argv)
 		.alive = office_alive,
 	};
 	struct conf_row *row = rows;
+	struct api_route *route = routes;
 
 	row = mempcpy(row, own_rows, sizeof own_rows);
 	row = mempcpy(row, office_conf_rows, sizeof office_conf_rows);
@@ -99,10 +101,11 @@ int main(int argc, char **argv)
 	memcpy(parts, office_parts, sizeof office_parts);
 	memcpy(parts + OFFICE_PARTS, desk_parts, sizeof desk_parts);
 	memcpy(parts + OFFICE_PARTS + DESK_PARTS, registrar_parts, sizeof registrar_parts);
-	memcpy(routes, office_routes, sizeof office_routes);
-	memcpy(routes + OFFICE_ROUTES, periods_read_routes, sizeof periods_read_routes);
-	memcpy(routes + OFFICE_ROUTES + PERIODS_READ_ROUTES, desk_routes, sizeof desk_routes);
-	memcpy(routes + OFFICE_ROUTES + PERIODS_READ_ROUTES + DESK_ROUTES, registrar_routes,
-		sizeof registrar_routes);
+	route = mempcpy(route, office_routes, sizeof office_routes);
+	route = mempcpy(route, periods_read_routes, sizeof periods_read_routes);
+	route = mempcpy(route, returns_read_routes, sizeof returns_read_routes);
+	route = mempcpy(route, returns_district_routes, sizeof returns_district_routes);
+	route = mempcpy(route, desk_routes, sizeof desk_routes);
+	memcpy(route, registrar_routes, sizeof registrar_routes);
 	return daemon_main(argc, argv, &program);
 }

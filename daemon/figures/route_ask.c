@@ -10,17 +10,6 @@ bool ask_zh(const struct api_call *call)
 	return !api_english(call);
 }
 
-static bool ask_form(struct api_call *call, struct question *q)
-{
-	const char *id = api_arg(call, "form");
-
-	q->form = id ? forms_find(q->office->forms, text_of(id)) : NULL;
-	if (!q->form)
-		api_fail(call, 400, "form %s: there is no such form; `form list` names them",
-			id ? id : "");
-	return q->form != NULL;
-}
-
 void ask_kinds(const struct form *f, char *out, size_t size)
 {
 	size_t n = 0;
@@ -32,24 +21,39 @@ void ask_kinds(const struct form *f, char *out, size_t size)
 				out + n, size - n, "%s%s", n ? ", " : "", period_kind_name(k));
 }
 
-static bool ask_period(struct api_call *call, struct question *q)
+const struct form *ask_form_period(
+	struct api_call *call, const struct forms *fs, struct period *period)
 {
-	const char *text = api_arg(call, "period");
+	const char *id = api_arg(call, "form"), *text = api_arg(call, "period");
+	const struct form *f = id ? forms_find(fs, text_of(id)) : NULL;
 	char kinds[64];
 
-	if (!text || !period_parse(&q->period, text_of(text))) {
+	if (!f) {
+		api_fail(call, 400, "form %s: there is no such form; `form list` names them",
+			id ? id : "");
+		return NULL;
+	}
+	if (!text || !period_parse(period, text_of(text))) {
 		api_fail(call, 400,
 			"period %s: not a period: write 2019, 2019-H1, 2019-Q2 or 2019-06",
 			text ? text : "");
-		return false;
+		return NULL;
 	}
-	q->form = forms_at(q->office->forms, text_of(q->form->id), &q->period);
-	ask_kinds(q->form, kinds, sizeof(kinds));
-	if (!(q->form->periods & 1u << q->period.kind)) {
-		api_fail(call, 400, "period %s: form %s has no figures for a %s, only for: %s",
-			text, q->form->id, period_kind_name(q->period.kind), kinds);
+	f = forms_at(fs, text_of(f->id), period);
+	if (f->periods & 1u << period->kind)
+		return f;
+	ask_kinds(f, kinds, sizeof(kinds));
+	api_fail(call, 400, "period %s: form %s has no figures for a %s, only for: %s", text, f->id,
+		period_kind_name(period->kind), kinds);
+	return NULL;
+}
+
+/* The form, the period, and how its months are meant. */
+static bool ask_period(struct api_call *call, struct question *q)
+{
+	q->form = ask_form_period(call, q->office->forms, &q->period);
+	if (!q->form)
 		return false;
-	}
 	q->cumulative = api_flag(call, "cumulative");
 	if (q->cumulative && (!q->form->cumulative || q->period.kind != PERIOD_MONTH)) {
 		api_fail(call, 400, "cumulative: %s",
@@ -133,7 +137,7 @@ void route_ask_then(struct api_call *call,
 		q->office = office_of(daemon_of(call));
 		q->zeros = api_flag(call, "zeros");
 		q->zh = ask_zh(call);
-		if (!ask_form(call, q) || !ask_period(call, q))
+		if (!ask_period(call, q))
 			goto out;
 		err = office_read(q->office, &t);
 		if (!err) {

@@ -26,6 +26,10 @@ struct question {
 bool ask_zh(const struct api_call *call);
 /* The kinds of period that a form has: "month, quarter, year". */
 void ask_kinds(const struct form *f, char *out, size_t size);
+/* Reads {form} and {period} (or `period`); the edition in force at its end. NULL: api_fail() was
+ * called. */
+const struct form *ask_form_period(
+	struct api_call *call, const struct forms *fs, struct period *period);
 /* Reads {form}, period, area, cumulative, zeros and lang; answers by `fn`, all under one snapshot
  * of the views: one consistent moment. An error that fn returns is answered too. */
 void route_ask(struct api_call *call,

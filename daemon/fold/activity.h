@@ -11,7 +11,7 @@
 #include "daemon/survey/period.h"
 
 struct activity {
-	uint64_t entries;     /* of every kind */
+	uint64_t entries;     /* of every kind but GENESIS */
 	uint64_t corrections; /* records that took the place of an older version */
 	uint64_t retractions; /* records taken back */
 	uint64_t refused;     /* rows that an import refused, by INTAKE entries */

@@ -344,7 +344,8 @@ static int fold_entry(struct fold *f, uint32_t origin, uint64_t position)
 	e.origin = origin;
 	e.position = position;
 	err = fold_kind(f, &e, &did);
-	if (!err)
+	/* A ledger that was only opened says nothing of when its district was at work. */
+	if (!err && e.kind != TALLY__ENTRY_KIND__GENESIS)
 		activity_book(f, &e, &did);
 	return err;
 }

@@ -36,12 +36,14 @@ BELOW = {
     "daemon/registrar": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link", "daemon/api",
                          "daemon/run", "daemon/identity", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold",
                          "daemon/figures"],
+    "daemon/returns": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link", "daemon/api",
+                       "daemon/run", "daemon/survey", "daemon/fold", "daemon/figures"],
     "collector": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                   "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures",
-                   "daemon/periods", "daemon/registrar"],
+                   "daemon/periods", "daemon/returns", "daemon/registrar"],
     "aggregator": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                    "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures",
-                   "daemon/periods", "daemon/registrar"],
+                   "daemon/periods", "daemon/returns", "daemon/registrar"],
 }
 
 # foreign header: where it may stand

@@ -333,7 +333,7 @@ static void play(uint64_t seed)
 	city_open(&m->c);
 	assert_int_equal(ledger_also(city_ledger(&m->c), ORIGIN_DECISIONS(CITY), &e), 0);
 	view_open(&often, &m->c);
-	/* Each GENESIS was written by today's clock, in a month that the model does not have. */
+	/* GENESIS, which is no activity. */
 	for (unsigned l = 0; l < LEDGERS; l++)
 		m->position[l] = 1;
 	for (int step = 0; step < STEPS; step++) {
