@@ -25,7 +25,7 @@ endif
 
 # ---- rooms, lower ones first: a room may include itself and what stands in its list (scripts hold it: tests/lint) ----
 ROOMS = proto daemon/base daemon/reader daemon/conf daemon/loop daemon/store daemon/ledger daemon/link daemon/api daemon/book daemon/ctl daemon/run \
-	daemon/survey daemon/talent daemon/identity daemon/intake daemon/fold daemon/figures daemon/periods daemon/returns daemon/registrar collector aggregator
+	daemon/survey daemon/talent daemon/identity daemon/intake daemon/fold daemon/figures daemon/periods daemon/returns daemon/registrar collector aggregator/talents aggregator
 
 room_src = $(filter-out %/main.c,$(wildcard $(1)/*.c))
 PROTOS = $(wildcard proto/*.proto)
@@ -119,7 +119,7 @@ NEEDS_periods = $(NEEDS_figures) daemon/periods
 NEEDS_returns = $(NEEDS_figures) daemon/returns
 NEEDS_registrar = $(NEEDS_intake) $(NEEDS_figures) daemon/registrar
 NEEDS_collector = $(NEEDS_registrar) $(NEEDS_periods) daemon/returns collector
-NEEDS_aggregator = $(NEEDS_registrar) $(NEEDS_periods) daemon/returns aggregator
+NEEDS_aggregator = $(NEEDS_registrar) $(NEEDS_periods) daemon/returns aggregator/talents aggregator
 needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o) $(if $(filter intake survey talent figures periods returns registrar collector aggregator,$(1)),$(FORMS:%.c=%.o))
 room_of = $(firstword $(subst _, ,$(notdir $(1))))
 

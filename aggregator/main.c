@@ -5,6 +5,7 @@
 
 #include "aggregator/aggregator.h"
 #include "aggregator/children.h"
+#include "aggregator/talents/talents.h"
 #include "daemon/intake/desk.h"
 #include "daemon/registrar/registrar.h"
 #include "daemon/periods/periods.h"
@@ -88,6 +89,7 @@ static void metrics(struct daemon *d, struct buf *out)
 {
 	city_metrics(d, out);
 	office_metrics(d, out);
+	talents_metrics(d, out);
 	desk_metrics(d, out);
 	registrar_metrics(d, out);
 }
@@ -148,10 +150,10 @@ int main(int argc, char **argv)
 	static struct conf_row rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N +
 				    REGISTRAR_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
 	static struct daemon_part parts[2 + OFFICE_PARTS + DESK_PARTS + REGISTRAR_PARTS];
-	static struct api_route all_routes[OWN_ROUTES + OFFICE_ROUTES + PERIODS_READ_ROUTES +
-					   PERIODS_CITY_ROUTES + RETURNS_READ_ROUTES +
-					   RETURNS_CITY_ROUTES + DESK_ROUTES + REGISTRAR_ROUTES +
-					   REGISTRAR_CITY_ROUTES];
+	static struct api_route all_routes[OWN_ROUTES + TALENT_ROUTES + OFFICE_ROUTES +
+					   PERIODS_READ_ROUTES + PERIODS_CITY_ROUTES +
+					   RETURNS_READ_ROUTES + RETURNS_CITY_ROUTES + DESK_ROUTES +
+					   REGISTRAR_ROUTES + REGISTRAR_CITY_ROUTES];
 	static const struct daemon_program program = {
 		.name = "tally-aggregator",
 		.role = "aggregator",
@@ -190,6 +192,7 @@ int main(int argc, char **argv)
 	memcpy(parts + 2 + OFFICE_PARTS, desk_parts, sizeof(desk_parts));
 	memcpy(parts + 2 + OFFICE_PARTS + DESK_PARTS, registrar_parts, sizeof(registrar_parts));
 	route = mempcpy(route, routes, sizeof(routes));
+	route = mempcpy(route, talent_routes, sizeof(talent_routes));
 	route = mempcpy(route, office_routes, sizeof(office_routes));
 	route = mempcpy(route, periods_read_routes, sizeof(periods_read_routes));
 	route = mempcpy(route, periods_city_routes, sizeof(periods_city_routes));

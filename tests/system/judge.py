@@ -305,14 +305,13 @@ NOTHING = lambda r: ()  # noqa: E731
 
 
 def identity(record, cells, prefix, bad):
-    """The person whom a row names, as `person`, `female` and `birth`; no form counts who leads a facility."""
+    """The person whom a row names, as `person`, `female` and `birth`; who leads a facility, whom no form counts, with `lead_` before."""
     kind = record[f"{prefix}doc_type"]
     try:
         if kind and record[f"{prefix}doc_number"]:
             number, female = document(kind, cells.get(f"{prefix}doc_number", ""))
             record[f"{prefix}person"] = f"{kind}/{number}"
-            if not prefix:
-                record["female"], record["birth"] = female, birth_year(kind, number)
+            record[f"{prefix}female"], record[f"{prefix}birth"] = female, birth_year(kind, number)
     except Bad:
         bad.append(f"{prefix}doc_number")
 

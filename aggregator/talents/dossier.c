@@ -1,0 +1,65 @@
+/* A person's records: which they are stands in the person's facts, what they say in the ledgers. */
+#include <stdlib.h>
+
+#include "aggregator/talents/talents.h"
+#include "daemon/fold/talents.h"
+
+#define DOSSIER_MEMORY (16u * 1024 * 1024)
+
+static int records_read(struct dossier *d, const struct talents_view *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int err = person_record(v->ledgers, &d->refs[i], &d->arena, &d->records[d->n]);
+
+		if (store_txn_err(v->ledgers))
+			return store_txn_err(v->ledgers);
+		if (d->arena.used > DOSSIER_MEMORY - LEDGER_ENTRY_MAX)
+			return ERR_LIMIT;
+		if (err) {
+			d->unreadable++;
+			continue;
+		}
+		d->refs[d->n] = d->refs[i];
+		d->facts[d->n] = (struct talent_record){ &d->records[d->n], d->refs[i].origin };
+		d->n++;
+	}
+	return 0;
+}
+
+int dossier_init(struct dossier *d, const struct talents_view *v, const uint8_t pid[PID_BYTES])
+{
+	struct fact_list facts;
+	struct text value;
+	size_t n;
+	int err;
+
+	*d = (struct dossier){ .n = 0 };
+	arena_init(&d->arena, DOSSIER_MEMORY);
+	err = store_get(
+		v->views, VIEW_PERSON, (struct text){ (const char *)pid, PID_BYTES }, &value);
+	if (err)
+		return err;
+	if (value.n % FACT_BYTES)
+		return ERR_DAMAGED;
+	facts = (struct fact_list){ (const uint8_t(*)[FACT_BYTES])value.p, value.n / FACT_BYTES };
+	d->refs = calloc(facts.n + 1, sizeof(*d->refs));
+	d->records = calloc(facts.n + 1, sizeof(*d->records));
+	d->facts = calloc(facts.n + 1, sizeof(*d->facts));
+	if (!d->refs || !d->records || !d->facts)
+		return ERR_NOMEM;
+	n = person_refs(facts, d->refs);
+	return records_read(d, v, n);
+}
+
+void dossier_deinit(struct dossier *d)
+{
+	free(d->refs);
+	free(d->records);
+	free(d->facts);
+	arena_deinit(&d->arena);
+}
+
+struct text dossier_key(struct dossier *d, size_t i)
+{
+	return record_key(&d->records[i], &d->arena);
+}

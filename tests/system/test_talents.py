@@ -1,0 +1,254 @@
+"""The talent database against an oracle: random people over districts, all registers; what is searched, shown, counted, who may
+apply, what only the centre can see. And what an operator notices: pages, refusals, restarts."""
+
+import csv
+import datetime
+import io
+import json
+import os
+import urllib.parse
+
+import pytest
+
+from cluster import SANITIZED
+from judge import REGISTERS
+from oracle_history import SurveyHistory, World
+from oracle_talents import DIGITS, PARTS, TalentOracle, facets, fits, iso, shown, speaks, spelled
+
+SEEDS = int(os.environ.get("TALLY_SEEDS", "6"))
+FIRST = int(os.environ.get("TALLY_FIRST_SEED", "1"))
+CHAINS = ("talent", "model", "may_day", "studio", "chief")
+
+
+def today():
+    at = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8)))
+    return at.year * 10000 + at.month * 100 + at.day
+
+
+class TalentWorld(World):
+    """People who meet more often in what the centre looks at."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.people = self.people[:20]
+        self.occupations = ["6-18-01-01", "6-18-01-02", "6-20-01-01", "9-99-99-99"]
+        self.numbers, self.mentors = [], []
+
+    def person(self):
+        return {**super().person(), "industry": self.maybe(0.7, lambda: self.rnd.choice("CIT"))}
+
+    def training(self):
+        row, rnd = super().training(), self.rnd
+        row |= {"programme": self.maybe(0.4, lambda: rnd.sample([str(n) for n in range(1, 11)], 2)),
+                "area": self.maybe(0.3, lambda: rnd.sample(["zhangjiang", "lingang", "g60", "iiot"], 1)),
+                "occupation": rnd.choice(self.occupations)}
+        if rnd.random() < 0.5:
+            start = datetime.date(self.year, 3, 1 + rnd.randrange(20))
+            row |= {"enrolled_on": start, "ended_on": start + datetime.timedelta(rnd.randrange(9)), "result": "completed",
+                    "hours_offline": rnd.randrange(100, 500)}
+        if rnd.random() < 0.02:
+            row |= {"enrolled_on": datetime.date(datetime.date.today().year + 4, 12, 1), "ended_on": None, "result": "enrolled"}
+        return row
+
+    def certificate(self):
+        row = super().certificate()
+        same = [(k, n) for k, n in self.numbers if k == row["kind"]]
+        if same and self.rnd.random() < 0.15:
+            row["number"] = self.rnd.choice(same)[1]
+        self.numbers.append((row["kind"], row["number"]))
+        return row
+
+    def facility(self):
+        return {**super().facility(), "programme": self.maybe(0.5, lambda: self.rnd.sample([str(n) for n in range(1, 11)], 2))}
+
+    def apprenticeship(self):
+        row = super().apprenticeship()
+        if self.rnd.random() < 0.4:
+            row["mentor_employer"] = self.rnd.choice(self.mentors)
+        return row
+
+    def subsidy(self):
+        row, rnd = super().subsidy(), self.rnd
+        row |= {"occupation": self.maybe(0.8, lambda: rnd.choice(self.occupations[:2])), "level": self.maybe(0.8, lambda: rnd.choice("543")),
+                "enrolment_no": self.maybe(0.4, lambda: f"PX{rnd.randrange(9):05d}"),
+                "certificate_no": self.maybe(0.3, lambda: rnd.choice(self.numbers)[1] if self.numbers else "K1")}
+        if rnd.random() < 0.7:
+            row |= {"purpose": rnd.choice(("training", "certificate")), "status": rnd.choice(("approved", "paid", "claimed"))}
+        return row
+
+
+class TalentHistory(SurveyHistory):
+    def __init__(self, seed, where, oracle, **named):
+        self.oracle = oracle
+        super().__init__(seed, where, **named)
+
+    @property
+    def world(self):
+        return self._world
+
+    @world.setter
+    def world(self, made):
+        """In the place of the survey's."""
+        self._world = TalentWorld(made.rnd, made.year, made.districts)
+        for p in self._world.people:
+            if p["doc_type"] == "111" and len(p["doc_number"]) == 18:
+                self._world.mentors.append(self.oracle.talent_id(self.oracle.pid(f"111/{p['doc_number']}")))
+
+
+def table(city, path, codes=(200,), **query):
+    query = {k.replace("-", "_"): v for k, v in query.items()}
+    status, text = city.get(path + "?" + urllib.parse.urlencode(query), "text/csv")
+    assert status in codes, f"{path} {query}: {status} {text}"
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def found(line):
+    sets = ("occupations", "honours", "programmes", "areas")
+    return {k: set(filter(None, v.split(";"))) if k in sets else v for k, v in line.items() if k != "id"}
+
+
+def same_find(city, oracle, day, question, rnd):
+    """Every page, and the facets."""
+    at = {} if day == today() else {"at": iso(day)}
+    ours = {who: s for who, s in oracle.talents(day).items() if fits(s, question, day)}
+    limit, theirs, after = rnd.choice((1, 3, 1000)) if len(ours) < 30 else 1000, [], {}
+    while True:
+        page = table(city, "/v1/talents", limit=limit, **after, **at, **question)
+        theirs += page
+        assert len(page) <= limit
+        if len(page) < limit:
+            break
+        after = {"after": page[-1]["id"]}
+    ids = [line["id"] for line in theirs]
+    assert ids == sorted(ids) == sorted(ours), f"{day} {question}"
+    for line in theirs:
+        assert found(line) == shown(ours[line["id"]]), f"{day} {question} {line['id']}"
+    counted = {(r["facet"], r["code"]): int(r["talents"]) for r in table(city, "/v1/talents", facets=1, **at, **question)}
+    assert counted == facets(ours, day, question.get("level-min"), question.get("occupation", "")), f"{day} {question}"
+    return len(ours)
+
+
+def questions(rnd, districts):
+    pool = {"level-min": "54321TS", "occupation": ("6", "6-18", "6-18-01", "6-18-01-02", "9-99-99-99", "1"),
+            "honour": ("chief", "grand", "expert", "district", "unit"), "programme": ("1", "5", "10"),
+            "area": (*districts, "310000", "zhangjiang", "lingang", "beidou"), "industry": "CIT", "status": ("employed", "retired", "student"),
+            "sex": "12", "age-min": ("30", "46", "50", "112"), "age-max": ("45", "50", "55", "113")}
+    yield {}
+    for name, values in pool.items():
+        yield {name: rnd.choice(values)}
+    for _ in range(8):
+        yield {name: rnd.choice(pool[name]) for name in rnd.sample(sorted(pool), rnd.randrange(2, 4))}
+
+
+def record_lines(part, r, day, start, until, through):
+    valid = "yes" if speaks(r, day, start, until, through) and not (
+        until and r[until] and r[until] <= r[start]) and not (through and r[through] and r[through] < r[start]) else "no"
+    return {(part, f.name, spelled(f, r[f.name]), iso(r[start]), valid, r["district"], r["register"], r["key"])
+            for f in REGISTERS[r["register"]] if not f.type.startswith("person.") and r[f.name] not in (None, "")}
+
+
+def same_show(city, oracle, who, day):
+    people = oracle.records()
+    lines = table(city, f"/v1/talents/{who}", at=iso(day))
+    assert all(line["origin"] or line["field"] == "id" for line in lines)
+    theirs = {(line["part"], line["field"], line["value"], line["from"], line["valid"], line["origin"], line["register"], line["key"])
+              for line in lines if line["part"] != "now"}
+    ours = set()
+    for part, register, start, until, through in PARTS:
+        for r in people[who]:
+            if r["register"] == register and r[start] <= day:
+                ours |= record_lines(part, r, day, start, until, through)
+    names = {oracle.talent_id(oracle.pid(p)) for p in oracle.group(people[who][0]["person"])}
+    for r in [r for records in people.values() for r in records if r["register"] == "apprenticeship"]:
+        if {r["mentor_employer"], r["mentor_school"]} & names and r["started_on"] <= day:
+            ours |= record_lines("mentor", r, day, "started_on", None, "ended_on")
+    assert theirs == ours, f"{who} on {day}: only there {theirs - ours}; only here {ours - theirs}"
+    s = oracle.state(people[who], day)
+    now = {(line["field"], line["value"]) for line in lines if line["part"] == "now"}
+    ours = {("id", who), *((n, str(s[n])) for n in ("level", "district", "sex", "birth_year", "status", "industry") if s[n]),
+            *(("programme", p) for p in s["programmes"]), *(("area", a) for a in s["areas"])}
+    assert ours <= now, f"{who} on {day}: {ours - now}"
+    assert {line["field"] for line in lines if line["part"] == "now"} >= {"gate"}
+    places = {(r["district"], r["register"], r["key"]) for r in people[who]}
+    assert {(line["origin"], line["register"], line["key"]) for line in lines if line["part"] == "now" and line["field"] != "id"} <= places
+
+
+def same_eligible(city, oracle, day):
+    for what in CHAINS:
+        theirs = {(r["id"], r["register"], r["origin"], r["key"]) for r in table(city, "/v1/eligible", **{"for": what, "at": iso(day)})}
+        assert theirs == oracle.eligible(what, day), f"{what} on {day}"
+
+
+def same_alerts(city, oracle):
+    lines = table(city, "/v1/alerts", limit=100000)
+    theirs = set()
+    for r in lines:
+        assert r["words"]
+        if r["rule"] == "A08":
+            continue
+        places = [(r["origin"], r["register"], r["key"])]
+        if r["other_origin"]:
+            places.append((r["other_origin"], r["other_register"], r["other_key"]))
+        theirs.add((r["rule"], frozenset(places)))
+    ours = oracle.alerts()
+    assert theirs == ours, f"only there {theirs - ours}; only here {ours - theirs}"
+    assert len([r for r in lines if r["rule"] != "A08"]) == len(theirs), "none twice"
+    assert {(r["origin"], r["note"].split()[1][:7]) for r in lines if r["rule"] == "A08"} == oracle.jumps(today())
+    return {rule for rule, _ in ours}
+
+
+def same_talents(city, oracle, history):
+    rnd, year = history.rnd, history.year
+    days = [today(), year * 10000 + 630, (year + 1) * 10000 + 331, rnd.choice((year - 1, year)) * 10000 + 1231]
+    n = 0
+    for day in days:
+        for question in questions(rnd, history.districts):
+            n += same_find(city, oracle, day, question, rnd)
+        same_eligible(city, oracle, day)
+        people = sorted(oracle.talents(day))
+        for who in rnd.sample(people, min(4, len(people))):
+            same_show(city, oracle, who, day)
+    assert n > 100, "a test that finds nobody says nothing"
+    return same_alerts(city, oracle)
+
+
+def play(cluster, seed, scale=1.0):
+    oracle = TalentOracle([], cluster.pid_key())
+    history = TalentHistory(seed, f"{cluster.dir}/data", oracle, districts=3 + seed % 2, scale=scale)
+    cluster.build(history.districts)
+    os.link(cluster.pid_key(), os.path.join(cluster.city.keys_dir, "pid.key"))
+    cluster.start()
+    history.play(cluster, oracle)
+    cluster.wait_folded(60)
+    return history, oracle
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + min(SEEDS, 20)))
+def test_talents(seed, cluster):
+    history, oracle = play(cluster, seed, 0.4 if SANITIZED else 1.0)
+    same_talents(cluster.city, oracle, history)
+    cluster.city.ctl("recount")
+    cluster.city.stop()
+    cluster.city.start()
+    same_talents(cluster.city, oracle, history)
+
+
+def test_words_and_refusals(cluster):
+    history, oracle = play(cluster, 2, 0.3)
+    city, who = cluster.city, sorted(oracle.talents(today()))[0]
+    assert who[0] == "T" and set(who[1:]) <= set(DIGITS) and len(who) == 17
+    assert city.ctl("talent", "show", who.lower(), output="json").json()
+    for path, status in ((f"/v1/talents/{who}?at=1900-13-01", 400), ("/v1/talents/nobody", 400), ("/v1/talents/T0000000000000000", 404),
+                         ("/v1/talents?level_min=9", 400), ("/v1/talents?occupation=61", 400), ("/v1/talents?honour=x", 400),
+                         ("/v1/talents?area=12", 400), ("/v1/talents?after=x", 400), ("/v1/talents?limit=0", 400),
+                         ("/v1/talents?sex=3", 400), ("/v1/eligible?for=nothing", 404), ("/v1/alerts?rule=A99", 404),
+                         ("/v1/alerts?after=A02/1", 404), (f"/v1/subsidy-check/{who}", 400),
+                         (f"/v1/subsidy-check/{who}?purpose=x", 400)):
+        code, text = city.get(path)
+        assert code == status, f"{path}: {code} {text}"
+        assert "error" in json.loads(text)
+    assert [r["for"] for r in table(city, "/v1/eligible")] == list(CHAINS)
+    # Words in both languages, and a table for people.
+    assert "最高等级" in city.ctl("--lang", "zh", "talent", "find").out
+    assert "may apply" in city.ctl("--lang", "en", "talent", "eligible", "--for", "model").out
+    assert city.metrics()["tally_talents"] >= len(oracle.talents(today()))
