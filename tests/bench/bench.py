@@ -5,11 +5,14 @@ second at one a commit). Figures alone mean little on a shared machine; the rati
 Writes BUILD/bench.tsv: case, figure, unit, yardstick, ratio, bar, verdict. Exits 1 when a bar is missed.
 """
 
+import csv
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -20,6 +23,10 @@ from data import Data  # noqa: E402
 
 DISTRICTS = ["310115", "310112", "310101", "310113"]
 ROWS = int(os.environ.get("BENCH_ROWS", "50000"))
+RECORDS = int(os.environ.get("BENCH_RECORDS", "1000000"))  # of the largest city whose forms are asked for
+FEW = 10_000
+STIRRED = 5_000  # of these an import changes without a pause
+SHOWS = 3_000
 SINGLES_SECONDS = 4
 VISIBLE_TIMES = 400
 CLIENTS = 8
@@ -154,6 +161,121 @@ def visible(cluster):
     return [("submit to visible, p50", p50, "ms", "commits", ("≤", 8)), ("submit to visible, p99", p99, "ms", "commits", ("≤", 40))]
 
 
+# ---- forms of a large city ----
+
+MIXED = ("training", "certificate", "person")
+ASKED = ["/v1/forms/01?period=2019", "/v1/forms/01?period=2019-Q2", "/v1/forms/02?period=2019-06", "/v1/forms/02?period=2019-06&cumulative",
+         "/v1/forms/02?period=2019", "/v1/forms/03?period=2019", "/v1/forms/12A?period=2019-06"]
+
+
+def cut(path, n):
+    """The first n rows of a CSV file, and the others, as two files, neither of them empty."""
+    with open(path, "rb") as f:
+        head, *lines = f.read().splitlines(keepends=True)
+    n = min(n, len(lines) - 1)
+    for name, part in ((path + ".few", lines[:n]), (path + ".rest", lines[n:])):
+        with open(name, "wb") as f:
+            f.write(head + b"".join(part))
+    return path + ".few", path + ".rest"
+
+
+def changed(path):
+    """The same trainings with other hours."""
+    with open(path, encoding="utf-8-sig", newline="") as f:
+        rows = list(csv.DictReader(f))
+    with open(path + ".changed", "w", encoding="utf-8", newline="") as f:
+        w = csv.DictWriter(f, rows[0].keys())
+        w.writeheader()
+        w.writerows({**r, "hours_online": "77.5" if r["hours_online"] != "77.5" else "7.5"} for r in rows)
+    return path + ".changed"
+
+
+class Stir(threading.Thread):
+    """An import that never ends: the same records, changed and changed back, so that the city stays as large as it is."""
+
+    def __init__(self, node, paths):
+        super().__init__()
+        self.node, self.paths, self.ended, self.times = node, paths, threading.Event(), 0
+
+    def run(self):
+        while not self.ended.is_set():
+            self.node.load("training", self.paths[self.times % 2])
+            self.times += 1
+
+    def __enter__(self):
+        self.start()
+        wait_for("an import to run", lambda: self.times, 60)
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.join()
+
+
+def shows(city, stir):
+    """p50 and p99 of the forms that people ask for, for the city and a district, while an import runs."""
+    paths = [f"{path}&area={area}" for path in ASKED for area in ("310000", DISTRICTS[0])]
+    with stir:
+        answer = tool("load", "shows", city.socket, SHOWS, *paths)
+    return tuple(map(float, answer.split()[1:3]))
+
+
+def refold(cluster):
+    """Entries a second from ledgers to views that are not there."""
+    city = cluster.city
+    city.stop()
+    shutil.rmtree(os.path.join(city.state, "views"))
+    start = time.monotonic()
+    city.start()
+    wait_for("the fold", lambda: all(c["fold_position"] == c["position"] for c in city.children().values()), 1200, step=0.01)
+    spent = time.monotonic() - start
+    entries = sum(c["position"] for c in city.children().values())
+    return entries / spent, entries
+
+
+def large(report, where):
+    each = RECORDS // len(DISTRICTS) // len(MIXED)
+    data = Data(os.path.join(where, "large"), "--plain", seed=3, people=RECORDS // 3, districts=DISTRICTS, registers=MIXED,
+                rows=",".join(f"{r}={each}" for r in MIXED), broken=0, corrections=0, retractions=0)
+    stirred = next(f for f in data.files if f["district"] == DISTRICTS[0] and f["register"] == "training")
+    few = (FEW - STIRRED) // (len(data.files) - 1)
+    parts = [(f, *cut(data.path(f), STIRRED if f is stirred else few)) for f in data.files]
+    cluster = Cluster()
+    try:
+        cluster.build(DISTRICTS).start()
+        paths = next((first, changed(first)) for f, first, _ in parts if f is stirred)
+
+        def measure(part):
+            for f, *files in parts:
+                cluster.districts[f["district"]].load(f["register"], files[part])
+            cluster.wait_folded(1200)
+            found.append(shows(cluster.city, Stir(cluster.districts[DISTRICTS[0]], paths[::-1])))
+            cluster.wait_folded(1200)
+            return [(f"form show, {FEW if part == 0 else RECORDS:,} records, {name}", ms, "ms", None, bar)
+                    for name, ms, bar in zip(("p50", "p99"), found[-1], (None, ("≤", 5)))]
+
+        found = []
+        report.case(lambda: measure(0))
+        report.case(lambda: measure(1))
+        report.add({}, "form show, p99, many to few", found[1][1] / found[0][1], "", None, ("≤", 1.5))
+
+        def recount():
+            start = time.monotonic()
+            cluster.city.ctl("recount", seconds=1200)
+            spent = time.monotonic() - start
+            entries = sum(c["position"] for c in cluster.city.children().values())
+            return [("recount, a million entries", spent * 1e6 / entries, "s", None, None)]
+
+        def fold():
+            speed, _ = refold(cluster)
+            return [("fold, from nothing", speed, "entries/s", "Y1000", None)]
+
+        report.case(recount)
+        report.case(fold)
+    finally:
+        cluster.close(check=False)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="tlyb", dir="/tmp") as where:
         report = Report(where)
@@ -174,6 +296,7 @@ def main():
                 report.add({}, row[0] + " after all", *row[1:])
         finally:
             cluster.close(check=False)
+        large(report, where)
     report.write(os.path.join(BUILD, "bench.tsv"))
     for row in report.missed():
         print(f"missed: {row[0]}: {row[4] or row[1]}, bar {row[5]}", file=sys.stderr)

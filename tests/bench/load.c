@@ -5,6 +5,8 @@
  *     → `singles <records a second> <records>`
  *   load visible COLLECTOR CITY AREA TIMES SEED    one record at a time: from the submit until a
  * form of the city shows it → `visible <p50 ms> <p99 ms> <times>`
+ *   load shows SOCKET TIMES PATH…                  asks for these in turn, one after the other
+ *     → `shows <p50 ms> <p99 ms> <times>`
  *
  * SEED keeps keys of different runs apart. */
 #include <errno.h>
@@ -250,13 +252,52 @@ static int visible(char **argv)
 	return 0;
 }
 
+/* ---- shows ---- */
+
+static int shows(const char *socket_path, int times, char **paths, int n)
+{
+	double *ms = calloc((size_t)times, sizeof(*ms));
+	struct http h;
+
+	if (!ms || times < 1 || n < 1)
+		die("times");
+	http_open(&h, socket_path);
+	for (int i = 0; i < times; i++) {
+		char request[512];
+		int length = snprintf(request, sizeof(request),
+			"GET %s HTTP/1.1\r\nHost: tally\r\nAccept: text/csv\r\n\r\n", paths[i % n]);
+		double start;
+
+		if (length >= (int)sizeof(request)) {
+			errno = ENAMETOOLONG;
+			die(paths[i % n]);
+		}
+		start = seconds();
+		http_call(&h, request, (size_t)length);
+		ms[i] = (seconds() - start) * 1e3;
+		if (h.status != 200) {
+			fprintf(stderr, "load: %s: answer %d: %s\n", paths[i % n], h.status,
+				h.body);
+			exit(1);
+		}
+		usleep(500); /* somebody reads what was asked for */
+	}
+	qsort(ms, (size_t)times, sizeof(*ms), by_value);
+	printf("shows %.3f %.3f %d\n", ms[times / 2], ms[times * 99 / 100], times);
+	free(ms);
+	http_close(&h);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 6 && strcmp(argv[1], "singles") == 0)
 		return singles(argv[2], atoi(argv[3]), atof(argv[4]), argv[5]);
 	if (argc == 7 && strcmp(argv[1], "visible") == 0)
 		return visible(argv + 2);
+	if (argc >= 5 && strcmp(argv[1], "shows") == 0)
+		return shows(argv[2], atoi(argv[3]), argv + 4, argc - 4);
 	fprintf(stderr, "usage: load singles SOCKET CLIENTS SECONDS SEED | load visible COLLECTOR "
-			"CITY AREA TIMES SEED\n");
+			"CITY AREA TIMES SEED | load shows SOCKET TIMES PATH…\n");
 	return 64;
 }
