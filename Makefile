@@ -173,15 +173,22 @@ SEEDS ?= 50
 PYTEST = $(PY) -m pytest -q -p no:cacheprovider -n 2
 
 .PHONY: check-plain check-sanitized
-check-plain: all unit
+check-plain: all unit system-tools
 	TALLY_BUILD=$(B) TALLY_SEEDS=$(SEEDS) $(PYTEST) tests/system
 
 # The sanitizers' code makes gcc warn of what cannot be: -Werror holds the plain build.
 check-sanitized:
-	$(MAKE) B=$(B)/asan SAN=address,undefined OPT=-O1 WERROR= all unit
+	$(MAKE) B=$(B)/asan SAN=address,undefined OPT=-O1 WERROR= all unit system-tools
 	TALLY_BUILD=$(B)/asan TALLY_SEEDS=3 $(PYTEST) tests/system -m "not slow"
 	$(MAKE) B=$(B)/tsan SAN=thread OPT=-O1 WERROR= all unit
 	TALLY_BUILD=$(B)/tsan TALLY_SEEDS=3 $(PYTEST) tests/system -m threads
+
+# A collector that does not seal: the control of a search that must find it (test_identity_bytes.py).
+.PHONY: system-tools
+system-tools: $(B)/tests/tally-collector-unsealed
+$(B)/tests/tally-collector-unsealed: $(B)/collector/main.o $(B)/tests/system/unsealed.o $(LIB)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=crypto_box_seal -o $@ $^ $(LIBS)
 
 # ---- fuzzing: tests/fuzz/NAME.c → build/fuzz/tests/fuzz/NAME, its corpus beside it ----
 

@@ -118,6 +118,7 @@ class Node:
         self.conf = os.path.join(self.dir, "conf")
         self.log = os.path.join(self.dir, "log")
         self.process = None
+        self.binary = f"tally-{role}"
         self.settings = {}
         self.sections = []
         os.makedirs(self.state, mode=0o750, exist_ok=True)
@@ -147,7 +148,7 @@ class Node:
     def spawn(self):
         """Starts the process and does not wait for it."""
         self.write_conf()
-        line = [*DIE_WITH_US, program(f"tally-{self.role}"), "-c", self.conf]
+        line = [*DIE_WITH_US, program(self.binary), "-c", self.conf]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=environment(), start_new_session=True)
