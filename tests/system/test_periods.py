@@ -10,6 +10,7 @@ import time
 import pytest
 
 from cluster import PATIENCE, SANITIZED, Aggregator, Cluster, environment, program, wait_for
+from data import Data
 from history import History
 
 CLOSE = ("--despite", "没有签报")
@@ -312,6 +313,13 @@ def test_one_bit(story):
     r = city.ctl("ledger", "verify", codes=(1,))
     assert origin in r.out + r.err and str(chosen["position"]) in r.out + r.err
     city.stop()
+    # views that cannot go on are not closed upon
+    shutil.rmtree(f"{city.state}/views")
+    city.start()
+    wait_for("the fold to stand still", lambda: city.status()["views"]["state"] == "stopped")
+    said = close(city, "03", "2019", codes=(1,)).err
+    assert origin in said and str(chosen["position"]) in said, said
+    city.stop()
     with open(store, "r+b") as f:
         f.write(data)
     city.start()
@@ -369,6 +377,86 @@ def test_diff(story):
     assert "the first 3 of each are shown" in table
     for words, said in ((("2", "1"), "older"), (("1", "9"), "no version 9"), (("1", "x"), ""), (("live", "1"), "")):
         assert said in city.ctl("period", "diff", "02", "2019-06", *words, codes=(1, 2)).err
+
+
+def test_every_form(cluster):
+    """Every form and kind of period can be closed and proven, whatever its columns are made of."""
+    data = Data(f"{cluster.dir}/data", seed=5, people=120, districts=("310101", "310115"), corrections=0.1, registers="all")
+    cluster.build(("310101", "310115")).start()
+    for f in data.files:
+        cluster.districts[f["district"]].load(f["register"], data.path(f), codes=(0, 3))
+    cluster.wait_folded()
+    city, some = cluster.city, 0
+    for row in city.ctl("form", "list", output="json").json():
+        for period in {"year": "2019", "half": "2019-H2", "quarter": "2019-Q3", "month": "2019-11"}.items():
+            if period[0] not in row["periods"]:
+                continue
+            form, period = row["form"], period[1]
+            then = {"": csv(city, form, period)}
+            if row["cumulative"] == "yes" and len(period) == 7 and period[5].isdigit():
+                then["--cumulative"] = csv(city, form, period, None, "--cumulative")
+            r = close(city, form, period).json()
+            assert r["version"] == 1
+            for how, text in then.items():
+                assert plain(csv(city, form, period, 1, *([how] if how else []))) == as_closed(text, 1), (form, period, how)
+            r = city.ctl("period", "reproduce", form, period, output="json").json()
+            assert r["equal"]
+            some += r["cells"] > 0
+            assert diff(city, form, period, 1, "live") == []
+            wide = city.ctl("form", "show", form, "--period", period, "--version", "1").out
+            assert wide.count("\n") > 2
+    assert some >= 20, some
+    assert [v["form"] for v in city.ctl("period", "list", "03", output="json").json()] == ["03", "03"]
+    assert city.ctl("period", "list", "no-such-form", output="json").json() == []
+
+
+def test_two_close_at_once(story):
+    """Of many who close the same, one does; every version has its number."""
+    city = story.city
+    words = [program("tallyctl"), "-s", city.socket, "period", "close", "02", "2019", *CLOSE]
+    running = [subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(), text=True) for _ in range(6)]
+    said = [p.communicate()[1] for p in running]
+    assert sorted(p.returncode for p in running) == [0, 1, 1, 1, 1, 1], said
+    words = [*words[:3], "period", "revise", "02", "2019", "--class", "error", "--reason", "同时"]
+    running = [subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(), text=True) for _ in range(6)]
+    done = sum(p.wait() == 0 for p in running)
+    for p in running:
+        p.stderr.close()
+    listed = city.ctl("period", "list", "02", output="json").json()
+    assert done >= 1 and [v["version"] for v in listed] == list(range(1, done + 2))
+    # the forms stand once
+    kinds = [e["kind"] for e in city.ctl("ledger", "show", "3100001", "--to", "1000", output="json").json()]
+    assert kinds.count("9") + kinds.count("version") == done + 1
+    for v in listed:
+        assert city.ctl("period", "reproduce", "02", "2019", "--version", v["version"]).code == 0
+    city.ctl("ledger", "verify")
+    city.ctl("recount")
+
+
+def test_void_forms_and_other_ends(story):
+    """A form past its time cannot be closed; a city that stops ends what it proves."""
+    city, where = story.city, f"{story.cluster.dir}/forms"
+    close(city, "02", "2019")
+    shutil.copytree(os.path.join(os.path.dirname(__file__), "../../daemon/survey/forms"), where)
+    with open(f"{where}/03.form", encoding="utf-8") as f:
+        text = f.read()
+    with open(f"{where}/03.form", "w", encoding="utf-8") as f:
+        f.write(text.replace('"2030-12-31"', '"2020-12-31"'))
+    city.stop()
+    city.setting(forms_dir=where)
+    city.start()
+    assert "valid until 2020-12-31" in close(city, "03", "2019", codes=(1,)).err
+    wait_for("the fold", lambda: len(city.ctl("period", "list", output="json").json()) == 1)
+    assert city.ctl("form", "show", "03", "--period", "2019").code == 0
+    p = subprocess.Popen([program("tallyctl"), "-s", city.socket, "period", "reproduce", "02", "2019"], stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL, env=environment())
+    city.stop()
+    assert p.wait(30) in (0, 1, 4)
+    assert not os.path.exists(f"{city.state}/reproduce.tmp")
+    os.mkdir(f"{city.state}/reproduce.tmp")  # what a kill would leave
+    open(f"{city.state}/reproduce.tmp/data.mdb", "wb").close()
+    city.start()
+    assert not os.path.exists(f"{city.state}/reproduce.tmp")
 
 
 KILLS = 4 if SANITIZED else 10
