@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "daemon/periods/closing.h"
+#include "daemon/periods/signed.h"
 #include "proto/entry.pb-c.h"
 
 #define PROOF_MEMORY (4u << 20)
@@ -94,16 +94,15 @@ static json_t *json_vector(const Tally__Version *v)
 	return list;
 }
 
-/* The names under the returns that are accepted now. */
+/* The names under the returns that were accepted. */
 static json_t *json_signed(struct version_call *c)
 {
-	const struct returns r = { c->office->forms, c->views, c->v.at.origin };
 	const Tally__Version *v = c->v.body;
 	json_t *list = json_array();
 	struct buf who = { 0 };
 
 	for (size_t i = 1; i < v->n_areas; i++) {
-		(void)return_is_missing(&r, c->v.form, &c->v.period, v->areas[i], &who);
+		signed_names(c->views, &c->v, v->areas[i], &who);
 		if (who.n)
 			json_array_append_new(list, json_pack("{s:o, s:s}", "area",
 							    json_area(v->areas[i]), "by", who.p));

@@ -3,7 +3,6 @@
 #ifndef PERIODS_CLOSING_H
 #define PERIODS_CLOSING_H
 
-#include "daemon/figures/returns.h"
 #include "daemon/figures/versions.h"
 
 /* Ledgers that one version can name: as many as fit into an entry. */
@@ -33,10 +32,5 @@ struct closing {
  * ERR_BUSY (another closing came between: try again); else why the views or the store do not do it.
  * An API thread. */
 MUST_CHECK int closing_run(struct closing *c, struct daemon *d, struct errmsg *m);
-
-/* Is the return of an area asked for, and not accepted? who (may be NULL): the two names under the
- * one that is accepted, "by, approve"; else emptied. */
-bool return_is_missing(const struct returns *r, const char *form, const struct period *p,
-	uint32_t area, struct buf *who);
 
 #endif

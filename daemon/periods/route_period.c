@@ -9,6 +9,7 @@
 #include "daemon/figures/route_form.h"
 #include "daemon/periods/bulletin.h"
 #include "daemon/periods/closing.h"
+#include "daemon/periods/signed.h"
 #include "daemon/periods/periods.h"
 
 #define ROOM "periods"
@@ -109,12 +110,11 @@ static void missing_note(struct api_table *table, const Tally__Version *v, bool 
 
 static void signed_note(struct api_table *table, struct version_call *c)
 {
-	const struct returns r = { c->office->forms, c->views, c->v.at.origin };
 	const Tally__Version *v = c->v.body;
 	struct buf who = { 0 };
 
 	for (size_t i = 1; i < v->n_areas; i++) {
-		(void)return_is_missing(&r, c->v.form, &c->v.period, v->areas[i], &who);
+		signed_names(c->views, &c->v, v->areas[i], &who);
 		if (who.n)
 			api_note(table, c->zh ? "%s 签报：%s" : "%s signed by %s",
 				area_name(v->areas[i], c->zh), who.p);
