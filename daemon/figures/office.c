@@ -140,6 +140,19 @@ void office_children(struct office *o, const uint32_t *areas, size_t n)
 	pthread_mutex_unlock(&o->lock);
 }
 
+size_t office_districts(struct office *o, uint32_t *out, size_t size)
+{
+	size_t n = 0;
+
+	if (o->on_demand && size)
+		out[n++] = o->area;
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = 0; !o->on_demand && i < o->n_children && n < size; i++)
+		out[n++] = o->children[i];
+	pthread_mutex_unlock(&o->lock);
+	return n;
+}
+
 void office_wake(struct daemon *d)
 {
 	struct office *o = office_of(d);

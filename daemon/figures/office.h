@@ -57,6 +57,9 @@ void office_metrics(struct daemon *d, struct buf *out);
 
 /* Says which areas are shown even when they have no entries; copied. On the loop. */
 void office_children(struct office *o, const uint32_t *areas, size_t n);
+/* The districts that owe returns here: a city's children as they are now, a district itself.
+ * Returns their number (at most `size` are written). Any thread. */
+size_t office_districts(struct office *o, uint32_t *out, size_t size);
 /* A ledger has grown. Any thread. */
 void office_wake(struct daemon *d);
 /* A snapshot of the views that holds, on demand, all that the ledgers held when it was asked for.

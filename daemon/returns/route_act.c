@@ -150,18 +150,26 @@ void route_return_explain(struct api_call *call)
 
 /* ---- deciding ---- */
 
+static bool is_child(struct office *o, uint32_t area)
+{
+	uint32_t *children = calloc(ORIGINS_MAX, sizeof(*children));
+	size_t n = children ? office_districts(o, children, ORIGINS_MAX) : 0, i = 0;
+
+	while (i < n && children[i] != area)
+		i++;
+	free(children);
+	return i < n;
+}
+
 /* {area}: one of the city's districts. False: api_fail() was called. */
-static bool district_ask(struct api_call *call, const struct office *o, uint32_t *area)
+static bool district_ask(struct api_call *call, struct office *o, uint32_t *area)
 {
 	const char *text = api_arg(call, "area");
 
 	*area = text && strspn(text, "0123456789") == 6 && !text[6]
 			? (uint32_t)strtoul(text, NULL, 10)
 			: 0;
-	for (size_t i = 0; i < o->n_children; i++)
-		if (o->children[i] == *area)
-			return true;
-	if (*area && *area != o->area && district_known(*area))
+	if (*area && *area != o->area && (is_child(o, *area) || district_known(*area)))
 		return true;
 	api_fail(call, 400, "area %s: not a district of %06u", text ? text : "", o->area);
 	return false;

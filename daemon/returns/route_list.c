@@ -342,22 +342,21 @@ static bool asks(struct listing *l)
  * asked for. */
 static bool areas_take(struct listing *l)
 {
-	const struct office *o = l->office;
 	const char *area = api_arg(l->call, "area");
-	size_t n = o->on_demand ? 1 : o->n_children;
+	size_t n;
 
-	l->areas = calloc(n + 1, sizeof(*l->areas));
+	l->areas = calloc(ORIGINS_MAX, sizeof(*l->areas));
 	if (!l->areas) {
 		api_fail_err(l->call, ERR_NOMEM, "the returns cannot be listed");
 		return false;
 	}
+	n = office_districts(l->office, l->areas, ORIGINS_MAX);
 	for (size_t i = 0; i < n; i++) {
-		uint32_t code = o->on_demand ? o->area : o->children[i];
 		char text[12];
 
-		snprintf(text, sizeof(text), "%06u", code);
+		snprintf(text, sizeof(text), "%06u", l->areas[i]);
 		if (!area || strcmp(area, text) == 0)
-			l->areas[l->n_areas++] = code;
+			l->areas[l->n_areas++] = l->areas[i];
 	}
 	if (area && !l->n_areas)
 		api_fail(l->call, 400, "area %s: no district that reports here", area);
