@@ -29,9 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		frame_pack(&f, &again); /* what was taken can be said again */
 		if (again.failed)
 			__builtin_trap();
-		bool batch = f.kind == TALLY__FRAME_KIND__BATCH ||
-			     (f.kind == TALLY__FRAME_KIND__PUBLISH && !f.fault);
-		if (batch && unsqueeze(squeezer, &f, &raw) == 0 &&
+		bool carries = f.kind == TALLY__FRAME_KIND__BATCH ||
+			       (f.kind == TALLY__FRAME_KIND__PUBLISH && !f.fault);
+		if (carries && unsqueeze(squeezer, &f, &raw) == 0 &&
 			ledger_batch_check(&batch, buf_as_text(&raw), 310115, signer, &deep) == 0)
 			__builtin_trap(); /* nobody can sign for this key by chance */
 	}
