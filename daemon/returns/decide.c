@@ -46,13 +46,6 @@ static int state_check(struct deciding *x, const struct return_item *item, struc
 		errmsg_set(m, "%s: the newest signature is accepted already", what);
 		return ERR_EXISTS;
 	}
-	if (item->state == RETURN_SENT_BACK && x->accept) {
-		errmsg_set(m,
-			"%s: the newest signature was sent back: the district signs again, "
-			"or answers with words and signs",
-			what);
-		return ERR_EXISTS;
-	}
 	x->of = item->position;
 	return 0;
 }

@@ -19,8 +19,9 @@ struct deciding {
 	uint64_t of;		      /* of the RETURN entry that it is about */
 	struct hindrances hindrances; /* in the views at that moment */
 };
-/* ERR_NOTFOUND: nothing is signed; ERR_EXISTS: the period is closed, or the newest signature is
- * accepted (sent back) already; ERR_BUSY: something hinders its acceptance (hindrances says what);
+/* What was sent back may be accepted: the district answered with words, and its figures stand.
+ * ERR_NOTFOUND: nothing is signed; ERR_EXISTS: the period is closed, or the newest signature is
+ * accepted already; ERR_BUSY: something hinders its acceptance (hindrances says what);
  * ERR_INVALID: words are wanted, or there is no such check. All with words. An API thread. */
 MUST_CHECK int deciding_run(struct deciding *x, struct daemon *d, struct errmsg *m);
 

@@ -105,19 +105,23 @@ void ledgers_list(struct api_call *call)
 
 static void cell_kind(struct api_table *table, uint32_t kind)
 {
-	switch (kind) {
-	case TALLY__ENTRY_KIND__GENESIS:
-		api_cell_str(table, "genesis");
-		break;
-	case TALLY__ENTRY_KIND__RECORD:
-		api_cell_str(table, "record");
-		break;
-	case TALLY__ENTRY_KIND__RETRACT:
-		api_cell_str(table, "retract");
-		break;
-	default:
+	static const char *const names[] = { [TALLY__ENTRY_KIND__GENESIS] = "genesis",
+		[TALLY__ENTRY_KIND__RECORD] = "record",
+		[TALLY__ENTRY_KIND__RETRACT] = "retract",
+		[TALLY__ENTRY_KIND__RETURN] = "return",
+		[TALLY__ENTRY_KIND__EXPLAIN] = "explain",
+		[TALLY__ENTRY_KIND__INTAKE] = "intake",
+		[TALLY__ENTRY_KIND__IDENTITY] = "identity",
+		[TALLY__ENTRY_KIND__DECISION] = "decision",
+		[TALLY__ENTRY_KIND__VERSION] = "version",
+		[TALLY__ENTRY_KIND__FIGURES] = "figures",
+		[TALLY__ENTRY_KIND__FORMS] = "forms",
+		[TALLY__ENTRY_KIND__CASE] = "case" };
+
+	if (kind < sizeof(names) / sizeof(*names) && names[kind])
+		api_cell_str(table, names[kind]);
+	else
 		api_cell_printf(table, "%u", kind);
-	}
 }
 
 /* Shanghai's time (UTC+8, no summer time since 1991). */

@@ -104,6 +104,8 @@ def test_sent_back_corrected_accepted(city):
     signed = city.sign(A, "08", "2019")
     assert signed["zero"] == "no" and signed["cells"] > 0 and signed["hard"] > 0 and signed["vouched"] == 3
     assert signed["position"] == city.district(A).last() > signed["vouched"]
+    kinds = [e["kind"] for e in city.district(A).ctl("ledger", "show", A, output="json").json()]
+    assert kinds == ["genesis", "record", "record", "figures", "return"]
     mine = city.row(A, "08", "2019")
     assert (mine["state"], mine["by"], mine["approve"], mine["due"]) == ("signed", "张三", "李四", "2020-02-09")
     assert mine["received_on"] == f"{TODAY}" and mine["late"] == days(datetime.date(2020, 2, 9), TODAY)
@@ -115,7 +117,7 @@ def test_sent_back_corrected_accepted(city):
     assert sent["state"] == "sent_back" and sent["of"] == signed["position"]
     mine = city.comes_down(A, "08", "2019", "sent_back")
     assert mine["words"] == "预算未录入" and "08-3 " in mine["query"] and "700.00 / 0.00" in mine["query"]
-    assert "the newest signature was sent back" in city.refused(city.node, "return", "accept", "08", "2019", A)
+    assert "08-3" in city.refused(city.node, "return", "accept", "08", "2019", A), "nothing has changed yet"
     for node in (city.node, city.district(A)):
         node.stop()
         node.start()
@@ -154,6 +156,10 @@ def test_a_soft_check_wants_words(city):
     city.cluster.wait_folded()
     words = city.refused(city.node, "return", "accept", "02", MONTH, A)
     assert "(_T _T)" not in words and "(upgrade _T)" in words
+    city.decide("send-back", "02", MONTH, A, "--words", "变动较大，请说明")
+    query = city.comes_down(A, "02", MONTH, "sent_back")["query"]
+    assert "02-8 upgrade _T: 2 / 10" in query and "02-8 _T _T" not in query, "what is explained is not asked again"
+    # Words are an answer: the figures stand, and need no new signature.
     district.ctl("return", "explain", "02", MONTH, "02-8", "--words", "去年同月集中开班")
     assert city.row(A, "02", MONTH)["explained"] == 2
     city.cluster.wait_folded()

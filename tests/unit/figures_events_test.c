@@ -450,12 +450,55 @@ static void bodies_are_judged_field_by_field(void **state)
 	arena_deinit(&a);
 }
 
+/* Whatever bytes come, a reader returns a message that can be shown, or none. */
+static void bodies_of_any_bytes(void **state)
+{
+	struct body b;
+	struct arena a;
+
+	(void)state;
+	chance_state = 5;
+	arena_init(&a, 1 << 16);
+	for (int i = 0; i < 200000; i++) {
+		struct text body;
+		const Tally__Return *r;
+
+		switch (chance(4)) {
+		case 0:
+			body_return(&b, "02", "2019-01", chance(9));
+			break;
+		case 1:
+			body_explain(&b, "02", "2019-01");
+			break;
+		case 2:
+			body_decision(&b, "02", "2019-01", 310101);
+			break;
+		default:
+			body_version(&b, "02", "2019-01");
+		}
+		for (uint32_t k = chance(4); k; k--)
+			b.bytes[chance((uint32_t)b.n)] = (uint8_t)chance(256);
+		body = (struct text){ (const char *)b.bytes, b.n - chance(3) };
+		arena_reset(&a);
+		r = survey_return(body, &a);
+		if (r)
+			assert_true(survey_words_ok(survey_text(r->by), SURVEY_NAME_CHARS) &&
+				    r->digest.len == SURVEY_DIGEST_BYTES);
+		(void)survey_explain(body, &a);
+		(void)survey_intake(body, &a);
+		(void)survey_decision(body, &a);
+		(void)survey_version(body, &a);
+	}
+	arena_deinit(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(they_depend_on_what_was_written_only),
 		cmocka_unit_test(a_signature_for_what_comes_after_it_is_none),
 		cmocka_unit_test(bodies_are_judged_field_by_field),
+		cmocka_unit_test(bodies_of_any_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
