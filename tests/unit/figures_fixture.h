@@ -8,6 +8,7 @@
 
 #include "daemon/fold/fold.h"
 #include "daemon/fold/recount.h"
+#include "daemon/talent/talent_rules.h"
 #include "proto/check.h"
 #include "proto/registers.pb-c.h"
 
@@ -320,6 +321,7 @@ struct view {
 	struct store *store;
 	struct fold *fold;
 	struct forms *forms;
+	struct talent_rules *rules;
 	struct city *city;
 	/* of the job under way */
 	const struct fold_bound *most;
@@ -345,6 +347,10 @@ static inline void view_open(struct view *v, struct city *c)
 		fail_msg("%s", m.text);
 	v->fold = fold_open(v->forms, CITY);
 	assert_non_null(v->fold);
+	v->rules = talent_rules_open(talent_sources, talent_sources_n, &m);
+	if (!v->rules)
+		fail_msg("%s", m.text);
+	assert_int_equal(fold_talents(v->fold, v->rules), 0);
 }
 
 static inline void view_close(struct view *v)
@@ -353,6 +359,7 @@ static inline void view_close(struct view *v)
 
 	store_close(v->store);
 	fold_close(v->fold);
+	talent_rules_close(v->rules);
 	forms_close(v->forms);
 	snprintf(command, sizeof(command), "rm -rf %s", v->dir);
 	assert_int_equal(system(command), 0);
