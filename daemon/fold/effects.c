@@ -435,30 +435,39 @@ static void measure_run(struct effects *e, const struct form_plan *p,
 	}
 }
 
-/* All measures of a form. */
+/* All measures of a form that the record counts in, in one of the places where it stands. */
+static void place_run(struct effects *e, const struct form_plan *p,
+	const uint16_t rows[FORM_DIMS_MAX], uint64_t counted)
+{
+	struct event_cells at = { 0 };
+
+	for (; counted; counted &= counted - 1)
+		measure_run(e, p, rows, &at, (size_t)__builtin_ctzll(counted));
+}
+
 static void plan_run(struct effects *e, const struct form_plan *p)
 {
 	const struct form *f = p->form;
-	struct event_cells at = { 0 };
+	uint64_t holds = 0, counted = 0;
 	uint16_t rows[FORM_DIMS_MAX];
-	bool holds[FORM_MEASURES_MAX];
-	int has_rows = -1; /* not yet looked at */
+	struct record_rows stands;
 
 	for (size_t i = 0; i < f->n_measures; i++) {
 		const struct measure *mm = &f->measures[i];
 
-		holds[i] = mm->reg == p->reg && (mm->of < 0 || holds[mm->of]) &&
-			   (!mm->where || expr_holds(mm->where, e->record, e->where->origin));
-		if (!holds[i] || !month_in_form(e, f, mm->date))
+		if (mm->reg != p->reg || (mm->of >= 0 && !(holds & 1ull << mm->of)) ||
+			(mm->where && !expr_holds(mm->where, e->record, e->where->origin)))
 			continue;
-		if (has_rows < 0)
-			has_rows = record_rows(p, e->record, e->where->origin, rows);
-		if (!has_rows) {
-			e->lacks |= EFFECT_NO_ROW;
-			return;
-		}
-		measure_run(e, p, rows, &at, i);
+		holds |= 1ull << i;
+		if (month_in_form(e, f, mm->date))
+			counted |= 1ull << i;
 	}
+	if (counted && !record_rows(p, e->record, e->where->origin, &stands)) {
+		e->lacks |= EFFECT_NO_ROW;
+		return;
+	}
+	for (size_t n = 0; counted && record_rows_next(p, &stands, &n, rows);)
+		place_run(e, p, rows, counted);
 }
 
 unsigned record_effects(const struct forms *fs, const struct record *r,

@@ -99,8 +99,17 @@ struct effect_sinks {
 unsigned record_effects(const struct forms *fs, const struct record *r,
 	const struct record_place *where, const struct effect_sinks *sinks);
 
-/* The record's row of each dim of a plan's form; false: it has no row for it (record_rows.c). */
+/* Where a record stands (record_rows.c): of each dim one row; of a dim over a list one for each of
+ * its codes, and the total, in which it counts once. */
+struct record_rows {
+	uint16_t at[FORM_DIMS_MAX][DIM_MANY_MAX + 1];
+	size_t n[FORM_DIMS_MAX];
+};
+/* False: the record has no row for it. */
 bool record_rows(const struct form_plan *p, const struct record *r, uint32_t origin,
+	struct record_rows *out);
+/* The next combination of rows; *i begins at 0. False: there are no more. */
+bool record_rows_next(const struct form_plan *p, const struct record_rows *stands, size_t *i,
 	uint16_t rows[FORM_DIMS_MAX]);
 
 /* ---- facts of one entity ---- */

@@ -40,6 +40,10 @@ bool form_up_next(const struct form *f, const uint16_t rows[FORM_DIMS_MAX], size
 	for (size_t d = 0; d < f->n_dims; d++) {
 		const struct form_up *up = &f->dims[d].ups[rows[d]];
 
+		if (rows[d] == ROW_TOTAL) { /* of a dim over a list */
+			out[d] = ROW_TOTAL;
+			continue;
+		}
 		out[d] = up->at[rest % up->n];
 		rest /= up->n;
 	}
@@ -158,6 +162,10 @@ void form_plan_add(struct loader *l, const struct reg *reg, int line)
 			return;
 		}
 		p->fields[i] = &reg->fields[f];
+		if (p->fields[i]->type == FIELD_CODES && !l->form->dims[i].many)
+			form_refuse(l, line,
+				"the field holds several codes: its dim needs many = true",
+				text_of(p->fields[i]->name));
 	}
 	p->next = *head;
 	*head = p;

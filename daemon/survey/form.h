@@ -24,6 +24,7 @@
 #define SOURCE_AREAS_MAX 4
 #define SOURCE_ASKS_MAX 32 /* conditions on the newest record of a register */
 #define SOURCE_AGES_MAX 32
+#define DIM_MANY_MAX 32 /* codes of a dim over a list */
 #define DIM_UP_MAX 6 /* rows that a record counts in, of one dim: its own, unions, the total */
 
 /* What forms and measures are called by: letters, digits, . _ and -, so that CSV and addresses need
@@ -53,7 +54,7 @@ struct form_exception {
 
 /* All rows that what stands in one row counts in. */
 struct form_up {
-	uint16_t at[DIM_UP_MAX]; /* ROW_TOTAL last */
+	uint16_t at[DIM_UP_MAX]; /* ROW_TOTAL last; of a dim over a list it is not among them */
 	uint16_t n;
 };
 #define ROW_TOTAL 0x7ff /* _T */
@@ -62,6 +63,8 @@ struct form_dim {
 	const char *name, *zh, *en;
 	const char *field;	     /* of the registers, in which its code stands */
 	bool no_total;		     /* a total means nothing */
+	bool many;		     /* a record stands in a row for each code of its list, and, by
+					itself, in the total: once */
 	const struct form_row *rows; /* codes, _Z, unions: in the order of tables; without `_T` */
 	size_t n_codes;		     /* those that records stand in, _Z included */
 	size_t n;		     /* with unions */

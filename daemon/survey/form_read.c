@@ -50,6 +50,7 @@ static const struct key dim_keys[] = {
 	{ "other", KEY_BOOL, false },
 	{ "field", KEY_TEXT, false },
 	{ "total", KEY_BOOL, false },
+	{ "many", KEY_BOOL, false },
 	{ "row", KEY_SECTION, false },
 	{ "union", KEY_SECTION, false },
 };
@@ -186,8 +187,13 @@ static void dim_unions(struct loader *l, const struct node *section, struct form
 	for (const struct node *n = section->inside; n && !l->failed; n = n->next)
 		if (text_is(n->name, "union"))
 			dim_union(l, n, d);
-	for (size_t i = 0; i < d->n_codes && d->ups; i++)
+	for (size_t i = 0; i < d->n_codes && d->ups && !d->many; i++)
 		d->ups[i].at[d->ups[i].n++] = ROW_TOTAL;
+	if (d->many && (d->n > d->n_codes || d->n_codes > DIM_MANY_MAX))
+		form_refuse(l, section->line,
+			d->n > d->n_codes ? "a dim over lists has no unions"
+					  : "a dim over lists has fewer rows",
+			section->text);
 }
 
 static void dim_exception(struct loader *l, const struct node *section, struct form_dim *d)
@@ -231,6 +237,7 @@ static void dim_read(struct loader *l, const struct node *section)
 	d->name = section->text.p;
 	d->field = key_text(section, "field", d->name);
 	d->no_total = key_find(section, "total") && !key_flag(section, "total");
+	d->many = key_flag(section, "many");
 	d->zh = key_text(section, "zh", "");
 	d->en = key_text(section, "en", "");
 	dim_rows(l, section, d);

@@ -80,8 +80,11 @@ static void highest_read(struct loader *l, const struct node *n, struct source *
 	for (size_t i = 0; i < l->form->n_dims; i++)
 		if (text_is(n->text, l->form->dims[i].name))
 			s->highest = (int)i;
-	if (s->highest < 0)
-		form_refuse(l, n->line, "the form has no such dim", n->text);
+	if (s->highest < 0 || l->form->dims[s->highest].many)
+		form_refuse(l, n->line,
+			s->highest < 0 ? "the form has no such dim"
+				       : "of a dim over lists no row is the highest",
+			n->text);
 }
 
 /* "REGISTER.DATE": the newest record of the register by the date. */

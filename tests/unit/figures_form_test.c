@@ -17,6 +17,7 @@
 	"unit = u unit_en = u edition = 1 periods = {month, year} cumulative = true\n"
 #define DIM "dim \"kind\" { zh = k en = k codes = certificate_kind }\n"
 #define ONE "measure \"1\" { zh = z en = e register = certificate date = issued_on }\n"
+#define TAGS "measure \"1\" { zh = z en = e register = training date = ended_on }\n"
 
 static struct forms *open_one(const char *text, struct errmsg *m)
 {
@@ -97,6 +98,12 @@ static void syntax_is_told_with_its_line(void **state)
 static void settings_are_judged_with_their_line(void **state)
 {
 	(void)state;
+	refused(HEAD "dim \"groups\" { zh=a en=a codes=group }\n" TAGS "}\n",
+		"13.form:5: the field holds several codes: its dim needs many = true");
+	refused(HEAD "dim \"groups\" { zh=a en=a codes=group many=true\n"
+		     "union \"u\" { zh=a en=a of={migrant, veteran} } }\n" TAGS "}\n",
+		"13.form:4: a dim over lists has no unions");
+	taken(HEAD "dim \"groups\" { zh=a en=a codes=group many=true }\n" TAGS "}\n");
 	taken(HEAD DIM ONE "}\n");
 	refused("form \"13\" {\ntitle = t\n}\n", "13.form:1: this section lacks a setting: number");
 	refused(HEAD "colour = red\n" DIM ONE "}\n", "13.form:4: unknown setting: colour");
