@@ -25,7 +25,7 @@
 #define SOURCE_ASKS_MAX 32 /* conditions on the newest record of a register */
 #define SOURCE_AGES_MAX 32
 #define DIM_MANY_MAX 32 /* codes of a dim over a list */
-#define DIM_UP_MAX 6 /* rows that a record counts in, of one dim: its own, unions, the total */
+#define DIM_UP_MAX 6	/* rows that a record counts in, of one dim: its own, unions, the total */
 
 /* What forms and measures are called by: letters, digits, . _ and -, so that CSV and addresses need
  * no escape. */
