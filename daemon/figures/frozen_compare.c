@@ -45,7 +45,7 @@ static struct slot *slot_of(const struct table *t, struct text b, const struct f
 
 static int table_make(struct table *t, struct text b)
 {
-	struct frozen_line l, other;
+	struct frozen_line l = { 0 }, other = { 0 };
 	struct text rest = b;
 	size_t n = 0;
 
@@ -70,7 +70,7 @@ int frozen_compare(struct text a, struct text b,
 	bool (*fn)(void *arg, const struct frozen_line *a, const struct frozen_line *b), void *arg)
 {
 	struct table t = { 0 };
-	struct frozen_line x, y;
+	struct frozen_line x = { 0 }, y = { 0 };
 	struct text rest = a;
 	bool more = true;
 	int err;

@@ -249,8 +249,8 @@ static int proof_open(struct bulletin *b, struct errmsg *m)
 {
 	struct text batch = base64_text(&b->arena, text_get(b->json, "proof"));
 	struct text signer = base64_text(&b->arena, text_get(b->json, "signer"));
-	uint32_t origin = (uint32_t)strtoul(
-		text_get(b->json, "ledger").p ? text_get(b->json, "ledger").p : "0", NULL, 10);
+	struct text ledger = text_get(b->json, "ledger");
+	uint32_t origin = ledger.p ? (uint32_t)strtoul(ledger.p, NULL, 10) : 0;
 	struct ledger_batch checked;
 
 	if (!batch.p || signer.n != SIGN_PUBLIC_BYTES)

@@ -51,25 +51,17 @@ struct work {
 
 /* ---- may it be closed? ---- */
 
-/* A date as forms print it, "2030-12-31"; 0: none. */
-static int printed_date(const char *s)
-{
-	int y = 0, mo = 0, d = 0;
-
-	return s && sscanf(s, "%4d-%2d-%2d", &y, &mo, &d) == 3 ? y * 10000 + mo * 100 + d : 0;
-}
-
 static int may_close(struct work *w)
 {
 	const struct closing *c = w->c;
 	struct period next = period_of_month(period_last_month(&c->period) + 1);
-	int today = clock_date(clock_wall_ms()), until = printed_date(c->form->valid_until);
+	int today = clock_date(clock_wall_ms());
 
 	if (next.year * 10000 + next.index * 100 + 1 > today) {
 		errmsg_set(w->m, "%s has not ended yet: nothing of it can be closed", w->period);
 		return ERR_INVALID;
 	}
-	if (!c->revise && until && until < today) {
+	if (!c->revise && form_is_void(c->form, today)) {
 		errmsg_set(w->m,
 			"form %s, edition %s, was valid until %s: a void form can be read, not "
 			"closed",
@@ -417,7 +409,7 @@ int closing_run(struct closing *c, struct daemon *d, struct errmsg *m)
 		.v = TALLY__VERSION__INIT,
 		.decisions = ORIGIN_DECISIONS(office_of(d)->area),
 		.positions = calloc(CLOSING_ORIGINS_MAX, sizeof(*w->positions)),
-		.refs = calloc(CLOSING_ORIGINS_MAX, sizeof(*w->refs)),
+		.refs = calloc(CLOSING_ORIGINS_MAX, sizeof(Tally__Version__Position *)),
 		.heads = calloc(CLOSING_ORIGINS_MAX, sizeof(*w->heads)),
 		.areas = calloc(CLOSING_AREAS_MAX, sizeof(*w->areas)),
 		.body = malloc(LEDGER_ENTRY_MAX) };

@@ -171,6 +171,23 @@ void form_plan_add(struct loader *l, const struct reg *reg, int line)
 	*head = p;
 }
 
+bool form_is_void(const struct form *f, int day)
+{
+	const char *s = f->valid_until;
+	int until = 0;
+
+	if (strlen(s) != 10 || s[4] != '-' || s[7] != '-')
+		return false;
+	for (size_t i = 0; i < 10; i++) {
+		if (i == 4 || i == 7)
+			continue;
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+		until = until * 10 + (s[i] - '0');
+	}
+	return until < day;
+}
+
 /* ---- opening ---- */
 
 static int by_name(const void *a, const void *b)

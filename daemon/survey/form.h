@@ -298,6 +298,9 @@ void forms_close(struct forms *fs);
 const struct form *forms_find(const struct forms *fs, struct text id);
 /* The edition in force at the period's end (before the first one: the first); NULL as above. */
 const struct form *forms_at(const struct forms *fs, struct text id, const struct period *p);
+/* Is the form past its date on this day (yyyymmdd)? Then it is void: it can be read, not signed. A
+ * date that is none never passes. */
+bool form_is_void(const struct form *f, int day);
 /* Index of a measure, or -1. */
 int form_measure_find(const struct form *f, struct text id);
 /* The row of each dim for "CODE CODE"; false when there is no such row. */

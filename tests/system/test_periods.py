@@ -1,86 +1,13 @@
-"""Closing, revising, proving: from outside, with real daemons."""
+"""Closing, revising, comparing periods: from outside, with real daemons."""
 
-import json
 import os
 import re
 import shutil
 import subprocess
-import time
 
-import pytest
-
-from cluster import PATIENCE, SANITIZED, Aggregator, Cluster, environment, program, wait_for
+from cluster import environment, program, wait_for
 from data import Data
-from history import History
-
-CLOSE = ("--despite", "没有签报")
-FORMS = (("02", "2019-06"), ("03", "2019"))
-
-
-def close(city, form, period, *more, **kw):
-    return city.ctl("period", "close", form, period, *CLOSE, *more, output="json", **kw)
-
-
-def revise(city, form, period, cls="routine", reason="迟报"):
-    return city.ctl("period", "revise", form, period, "--class", cls, "--reason", reason, output="json").json()
-
-
-def csv(city, form, period, version=None, *more):
-    words = ["form", "show", form, "--period", period, *(["--version", version] if version else []), *more]
-    return city.ctl(*words, output="csv").out
-
-
-def as_closed(live, version):
-    """What a version shows of the figures that were live when it was closed."""
-    lines = live.replace("\r", "").splitlines()
-    return "".join(re.sub(r"(?:,P)?(,[^,]*),live$", lambda m: f"{',A' if m[0].startswith(',P') else ''}{m[1]},{version}", line) + "\n"
-                   for line in lines)
-
-
-def plain(text):
-    return text.replace("\r", "")
-
-
-def live(city, form, period):
-    """All that a version keeps: plain, and cumulative where there is."""
-    shown = {"": csv(city, form, period)}
-    if form == "02" and len(period) == 7 and period[5].isdigit():
-        shown["--cumulative"] = csv(city, form, period, None, "--cumulative")
-    return shown
-
-
-def shows(city, form, period, version, then):
-    for how, text in then.items():
-        found = csv(city, form, period, version, *([how] if how else []))
-        assert plain(found) == as_closed(text, version), f"{form} {period} version {version} {how}"
-        assert found.count("\n") > 20
-
-
-class Story:
-    """A history over some districts, of which a part is played, then periods closed, then the rest."""
-
-    def __init__(self, cluster, oracle, seed, districts=3, people=50):
-        self.cluster, self.oracle = cluster, oracle
-        self.history = History(seed, f"{cluster.dir}/data", districts=districts, people=people)
-        cluster.build(self.history.districts)
-
-    @property
-    def city(self):
-        return self.cluster.city
-
-    def play(self, first, last):
-        steps = self.history.steps
-        n = len(steps)
-        self.history.play(self.cluster, self.oracle, steps[int(n * first):int(n * last)])
-        self.cluster.wait_folded()
-
-
-@pytest.fixture
-def story(cluster, oracle):
-    s = Story(cluster, oracle, 31)
-    cluster.start()
-    s.play(0, 0.6)
-    return s
+from periods import CLOSE, FORMS, as_closed, cells, close, csv, diff, live, plain, positions, revise, shows, story  # noqa: F401
 
 
 def test_close_revise_reproduce(story, oracle):
@@ -196,148 +123,6 @@ def test_refusals(story):
     assert numbers == closed
     d = story.cluster.districts[story.history.districts[0]]
     assert d.ctl("period", "close", "02", "2019-06", codes=(2,)).err, "a district closes nothing"
-
-
-def bulletin(city, form, period, version, path):
-    city.ctl("period", "show", form, period, "--version", version, "--to", path)
-    with open(path, encoding="utf-8") as f:
-        return json.load(f)
-
-
-def test_second_aggregator(cluster, oracle):
-    """Two cities fed by the same collectors: what one closes the other proves, from the bulletin alone."""
-    s = Story(cluster, oracle, 32)
-    other = Cluster(cluster.settings)
-    try:
-        second = Aggregator(other)
-        other.city = second
-        for d in cluster.districts.values():
-            second.child(d.origin, d.keys)
-            d.sections.append(("parent", "second", {"endpoint": f"tcp://127.0.0.1:{second.port}", **second.keys}))
-        cluster.start()
-        second.start()
-        s.play(0, 0.6)
-        close(cluster.city, "02", "2019-06")
-        close(cluster.city, "03", "2019")
-        s.play(0.6, 1)
-        revise(cluster.city, "02", "2019-06")
-
-        def caught_up():
-            there, here = second.children(), cluster.city.children()
-            return all(there[d]["fold_position"] == here[d]["position"] for d in cluster.districts)
-        wait_for("the second city", caught_up)
-        path = f"{cluster.dir}/b.json"
-        for form, period, version in (("02", "2019-06", 1), ("02", "2019-06", 2), ("03", "2019", 1)):
-            b = bulletin(cluster.city, form, period, version, path)
-            assert b["figures"].count("\n") > 20 and b["version"] == version
-            r = second.ctl("period", "reproduce", "--file", path, output="json").json()
-            assert r["equal"] and r["entries"] > 100, r
-            assert b["signer"] in r["signer"], "who sealed it is not known there"
-            r = second.ctl("period", "reproduce", "--file", path, "--signer", b["signer"])
-            assert b["signer"] not in r.out
-            # in a district, and at the city itself, the signer is known
-            assert b["signer"] not in cluster.city.ctl("period", "reproduce", "--file", path).out
-        assert second.ctl("period", "reproduce", "--file", path, "--signer", second.keys["signer"], codes=(1,)).err
-        # what was changed on the way is refused
-        for name, change in (("figures", lambda t: t.replace("A,F\n", "A,C\n", 1)), ("forms", lambda t: t + " "), ("period", lambda t: "2018"),
-                             ("version", lambda t: 7), ("signer", lambda t: second.keys["signer"]), ("proof", lambda t: "A" + t[1:]),
-                             ("ledger", lambda t: "3101011")):
-            bad = dict(b, **{name: change(b[name])})
-            with open(f"{cluster.dir}/bad.json", "w", encoding="utf-8") as f:
-                json.dump(bad, f)
-            r = second.ctl("period", "reproduce", "--file", f"{cluster.dir}/bad.json", codes=(1,))
-            assert "refused" in r.err and len(r.err.strip().splitlines()) == 1, (name, r)
-        for text in ("", "{", "[]", "{}", '{"bulletin": 1}', "x" * 100000):
-            with open(f"{cluster.dir}/bad.json", "w", encoding="utf-8") as f:
-                f.write(text)
-            assert second.ctl("period", "reproduce", "--file", f"{cluster.dir}/bad.json", codes=(1,)).err
-        second.stop()
-        assert not other.reports()
-    finally:
-        other.close(check=False)
-
-
-def test_who_does_not_hold_the_ledgers_says_so(cluster, oracle):
-    """A city that has less, or something else, proves nothing, and names what."""
-    s = Story(cluster, oracle, 33, districts=2, people=30)
-    cluster.start()
-    s.play(0, 1)
-    close(cluster.city, "02", "2019")
-    path = f"{cluster.dir}/b.json"
-    bulletin(cluster.city, "02", "2019", 1, path)
-    other = Cluster(cluster.settings)
-    try:
-        other.build(s.history.districts[:1])
-        other.start()
-        r = other.city.ctl("period", "reproduce", "--file", path, output="json", codes=(1,)).json()
-        assert not r["equal"] and [(f["what"], f["origin"]) for f in r["faults"]] == [("short", d) for d in s.history.districts]
-        assert r["entries"] == 0
-    finally:
-        other.close()
-
-
-def flip(path, where, at=None):
-    """Flips one bit of the bytes `where` in a store's file."""
-    with open(path, "r+b") as f:
-        data = f.read()
-        places = [m.start() for m in re.finditer(re.escape(where), data)]
-        assert len(places) == 1, f"{len(places)} places"
-        f.seek(places[0] + (len(where) // 2 if at is None else at))
-        byte = f.read(1)[0]
-        f.seek(-1, 1)
-        f.write(bytes([byte ^ 4]))
-
-
-def test_one_bit(story):
-    """One flipped bit in a stored entry is named, by reproduce and by verify, with origin and position."""
-    city = story.city
-    close(city, "02", "2019-06")
-    origin = story.history.districts[1]
-    last = city.children()[origin]["position"]
-    rows = city.ctl("ledger", "show", origin, "--from", 2, "--to", last, output="json").json()
-    store = f"{city.state}/ledger/data.mdb"
-    with open(store, "rb") as f:
-        data = f.read()
-    # an entry whose key stands in the file once (other entries, or freed pages, may hold it too)
-    chosen = next(r for r in rows if r["key"] and len(r["key"]) > 6 and data.count(r["key"].encode()) == 1)
-    assert city.ctl("period", "reproduce", "02", "2019-06").code == 0
-    city.stop()
-    with open(store, "rb") as f:
-        data = f.read()
-    flip(store, chosen["key"].encode())
-    city.start()
-    r = city.ctl("period", "reproduce", "02", "2019-06", output="json", codes=(1,)).json()
-    assert [(f["what"], f["origin"], f["position"]) for f in r["faults"]] == [("broken", origin, chosen["position"])], r
-    table = city.ctl("period", "reproduce", "02", "2019-06", codes=(1,)).out
-    assert origin in table and str(chosen["position"]) in table
-    r = city.ctl("ledger", "verify", codes=(1,))
-    assert origin in r.out + r.err and str(chosen["position"]) in r.out + r.err
-    city.stop()
-    # views that cannot go on are not closed upon
-    shutil.rmtree(f"{city.state}/views")
-    city.start()
-    wait_for("the fold to stand still", lambda: city.status()["views"]["state"] == "stopped")
-    said = close(city, "03", "2019", codes=(1,)).err
-    assert origin in said and str(chosen["position"]) in said, said
-    city.stop()
-    with open(store, "r+b") as f:
-        f.write(data)
-    city.start()
-    assert city.ctl("period", "reproduce", "02", "2019-06").code == 0
-
-
-def cells(text):
-    """{cell: value} of form show's CSV."""
-    rows = [line.split(",") for line in plain(text).splitlines()[1:]]
-    return {",".join(r[2:-4]): r[-4] for r in rows}
-
-
-def positions(city, form, period, version):
-    return {p["origin"]: p["position"] for p in city.ctl("period", "show", form, period, "--version", version, output="json").json()["positions"]}
-
-
-def diff(city, form, period, m, n, **kw):
-    return city.ctl("period", "diff", form, period, m, n, "--limit", 100000, output="json", **kw).json()
 
 
 def test_diff(story):
@@ -461,41 +246,38 @@ def test_void_forms_and_other_ends(story):
     assert not os.path.exists(f"{city.state}/reproduce.tmp")
 
 
-KILLS = 4 if SANITIZED else 10
+NAMES = ("--by", "张三", "--approve", "李四")
 
 
-def test_killed_in_the_middle(story):
-    """kill -9 while closing, revising, reproducing: a version stands whole or not at all."""
-    city = story.city
-    n = 0
-    for i in range(KILLS):
-        form, period = FORMS[i % 2]
-        words = ("period", "close", form, period, *CLOSE) if i < 2 else \
-            ("period", "revise", form, period, "--class", "error", "--reason", f"第{i}次")
-        if i % 3 == 2:
-            words = ("period", "reproduce", form, period)
-        killed_after(city, words, 0.01 + 0.06 * PATIENCE * i / KILLS)
-        city.start()
-        wait_for("the fold", lambda: city.status()["views"]["left"] == 0)
-        assert not os.path.exists(f"{city.state}/reproduce.tmp")
-        city.ctl("ledger", "verify")
-        for v in city.ctl("period", "list", output="json").json():
-            r = city.ctl("period", "reproduce", v["form"], v["period"], "--version", v["version"], output="json").json()
-            assert r["equal"]
-            n += 1
-    for form, period in FORMS:
-        if not any(v["form"] == form for v in city.ctl("period", "list", output="json").json()):
-            close(city, form, period)
-    numbers = {}
-    for v in city.ctl("period", "list", output="json").json():
-        numbers.setdefault(v["form"], []).append(v["version"])
-    assert all(found == list(range(1, len(found) + 1)) for found in numbers.values()), numbers
-    city.ctl("recount")
-
-
-def killed_after(city, words, seconds):
-    p = subprocess.Popen([program("tallyctl"), "-s", city.socket, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                         env=environment())
-    time.sleep(seconds)
-    city.kill()
-    p.wait()
+def test_signed_returns(story):
+    """With every return accepted nothing needs to be explained; who is missing is named; names stand under a version for ever."""
+    city, (a, b, c) = story.city, story.history.districts
+    node = story.cluster.districts
+    for d in (a, b):
+        node[d].ctl("return", "sign", "02", "2019-06", *NAMES)
+    story.cluster.wait_folded()
+    city.ctl("return", "accept", "02", "2019-06", a)
+    city.ctl("return", "send-back", "02", "2019-06", b, "--words", "请核实")
+    said = city.ctl("period", "close", "02", "2019-06", codes=(1,)).err
+    assert a not in said and b in said and c in said
+    for d in (b, c):
+        node[d].ctl("return", "sign", "02", "2019-06", "--by", f"报{d}", "--approve", "审")
+    story.cluster.wait_folded()
+    for d in (b, c):
+        city.ctl("return", "accept", "02", "2019-06", d)
+    r = city.ctl("period", "close", "02", "2019-06", output="json").json()
+    assert r["version"] == 1 and r["missing"] == []
+    wanted = [{"area": a, "by": "张三, 李四"}, {"area": b, "by": f"报{b}, 审"}, {"area": c, "by": f"报{c}, 审"}]
+    assert city.ctl("period", "show", "02", "2019-06", output="json").json()["signed"] == wanted
+    table = city.ctl("--lang", "en", "period", "show", "02", "2019-06").out
+    assert f"signed by 报{b}, 审" in table and "first closing" in table
+    wait_for("the version in the district", lambda: node[a].ctl("period", "list", output="json").json())
+    assert "closed" in node[a].ctl("return", "sign", "02", "2019-06", "--by", "王五", "--approve", "赵六", codes=(1,)).err
+    assert node[a].ctl("period", "show", "02", "2019-06", output="csv").out.count("\n") == 4
+    revise(city, "02", "2019-06")
+    for version in (1, 2):
+        found = city.ctl("period", "show", "02", "2019-06", "--version", version, output="json").json()
+        assert found["version"] == version and found["signed"] == wanted
+    for version in (1, 2):
+        assert city.ctl("period", "reproduce", "02", "2019-06", "--version", version).code == 0
+    assert diff(city, "02", "2019-06", 1, 2) == []
