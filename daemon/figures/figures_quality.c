@@ -31,8 +31,7 @@ struct quality {
 
 struct asking {
 	struct quality *q;
-	const char *form;
-	const struct period *period;
+	struct explanations explained;
 };
 
 static bool place_count(void *arg, const struct failing *place)
@@ -41,8 +40,7 @@ static bool place_count(void *arg, const struct failing *place)
 
 	if (place->check->hard)
 		a->q->hard++;
-	else if (!return_explained(&a->q->returns, a->form, a->period, a->q->area,
-			 text_of(place->check->id), place->row))
+	else if (!explanations_have(&a->explained, text_of(place->check->id), place->row))
 		a->q->soft++;
 	return true;
 }
@@ -50,12 +48,16 @@ static bool place_count(void *arg, const struct failing *place)
 static bool due_check(void *arg, const char *form, const struct period *p, int due)
 {
 	struct quality *q = arg;
-	struct asking a = { q, form, p };
+	struct asking a = { .q = q };
 	const struct form *edition = forms_at(q->returns.forms, text_of(form), p);
 
 	(void)due;
-	if (edition && edition->periods & 1u << p->kind)
+	if (!edition || !(edition->periods & 1u << p->kind))
+		return true;
+	q->err = explanations_read(&a.explained, &q->returns, form, p, q->area);
+	if (!q->err)
 		q->err = failing_walk(edition, p, q->area, q->returns.views, place_count, &a);
+	explanations_deinit(&a.explained);
 	return !q->err;
 }
 

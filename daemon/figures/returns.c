@@ -3,6 +3,8 @@
  * decisions come, the newest signature is known. */
 #include "daemon/figures/returns.h"
 
+#include <stdlib.h>
+
 #include "daemon/base/clock.h"
 #include "proto/entry.pb-c.h"
 
@@ -128,34 +130,80 @@ int return_late(const struct return_item *r, int today)
 
 /* ---- explanations ---- */
 
+/* Of words on a whole check the row is empty: no row is. */
+static void explained_key(uint8_t out[KEY_HASH_BYTES], struct text check, struct text row)
+{
+	hash_key(out, check, row);
+}
+
 struct explaining {
-	struct text check, row;
-	bool found;
+	struct explanations *to;
+	struct arena arena;
 };
 
 static bool explain_take(void *arg, const struct event *e)
 {
 	struct explaining *x = arg;
+	struct explanations *to = x->to;
 	const Tally__Explain *words;
-	struct arena a;
 
 	if (e->kind != TALLY__ENTRY_KIND__EXPLAIN)
 		return e->kind < TALLY__ENTRY_KIND__EXPLAIN;
-	arena_init(&a, BODY_MEMORY);
-	words = survey_explain(e->body, &a);
-	x->found = words && text_eq(survey_text(words->check), x->check) &&
-		   (!words->has_row || text_eq(survey_text(words->row), x->row));
-	arena_deinit(&a);
-	return !x->found;
+	arena_reset(&x->arena);
+	words = survey_explain(e->body, &x->arena);
+	if (!words)
+		return true;
+	if (to->n == to->room) {
+		size_t room = to->room ? to->room * 2 : 16;
+		void *more = realloc(to->at, room * sizeof(*to->at));
+
+		if (!more) {
+			to->failed = true;
+			return false;
+		}
+		to->at = more;
+		to->room = room;
+	}
+	explained_key(to->at[to->n++], survey_text(words->check),
+		words->has_row ? survey_text(words->row) : (struct text){ 0 });
+	return true;
 }
 
-bool return_explained(const struct returns *r, const char *form, const struct period *p,
-	uint32_t area, struct text check, struct text row)
+static int by_key(const void *a, const void *b)
 {
-	struct explaining x = { check, row, false };
+	return memcmp(a, b, KEY_HASH_BYTES);
+}
 
-	events_walk(r->views, text_of(form), p, area, explain_take, &x);
-	return x.found;
+int explanations_read(struct explanations *x, const struct returns *r, const char *form,
+	const struct period *p, uint32_t area)
+{
+	struct explaining reading = { .to = x };
+
+	*x = (struct explanations){ 0 };
+	arena_init(&reading.arena, BODY_MEMORY);
+	events_walk(r->views, text_of(form), p, area, explain_take, &reading);
+	arena_deinit(&reading.arena);
+	if (x->n)
+		qsort(x->at, x->n, sizeof(*x->at), by_key);
+	return x->failed ? ERR_NOMEM : store_txn_err(r->views);
+}
+
+void explanations_deinit(struct explanations *x)
+{
+	free(x->at);
+	*x = (struct explanations){ 0 };
+}
+
+bool explanations_have(const struct explanations *x, struct text check, struct text row)
+{
+	uint8_t place[KEY_HASH_BYTES], whole[KEY_HASH_BYTES];
+
+	if (!x->n)
+		return false;
+	explained_key(place, check, row);
+	explained_key(whole, check, (struct text){ 0 });
+	return bsearch(place, x->at, x->n, sizeof(*x->at), by_key) ||
+	       bsearch(whole, x->at, x->n, sizeof(*x->at), by_key);
 }
 
 /* ---- completeness ---- */

@@ -56,10 +56,19 @@ void return_read(const struct returns *r, const char *form, const struct period 
 /* Days that it came late, or is late by on the day `today`; 0: it is in time, or not due. */
 int return_late(const struct return_item *r, int today);
 
-/* Is a place of a check explained: by words on this row, or on the whole check? Words count also
- * where they came before the newest signature. */
-bool return_explained(const struct returns *r, const char *form, const struct period *p,
-	uint32_t area, struct text check, struct text row);
+/* What a district has explained of a form and period: read once, asked for every place. Words on a
+ * whole check count for each of its rows, and words count also where they came before the newest
+ * signature. */
+struct explanations {
+	uint8_t (*at)[KEY_HASH_BYTES]; /* of check and row, sorted */
+	size_t n, room;
+	bool failed;
+};
+/* ERR_NOMEM, or what is wrong with the views. */
+MUST_CHECK int explanations_read(struct explanations *x, const struct returns *r, const char *form,
+	const struct period *p, uint32_t area);
+void explanations_deinit(struct explanations *x);
+bool explanations_have(const struct explanations *x, struct text check, struct text row);
 
 /* Completeness and timeliness. received ≤ expected always: a rate above 100 % cannot exist. */
 struct completeness {

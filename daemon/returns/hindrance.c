@@ -8,6 +8,7 @@
 struct finding {
 	const struct hindrance_ask *ask;
 	struct hindrances *out;
+	struct explanations explained;
 };
 
 static void copy(char *to, size_t size, struct text from)
@@ -24,9 +25,8 @@ static bool place_take(void *arg, const struct failing *place)
 
 	if (ask->check && strcmp(ask->check, place->check->id) != 0)
 		return true;
-	explained =
-		!place->check->hard && return_explained(ask->returns, ask->form->id, &ask->period,
-					       ask->area, text_of(place->check->id), place->row);
+	explained = !place->check->hard &&
+		    explanations_have(&f->explained, text_of(place->check->id), place->row);
 	out->hard += place->check->hard;
 	out->soft += !place->check->hard && !explained;
 	out->explained += explained;
@@ -44,11 +44,16 @@ static bool place_take(void *arg, const struct failing *place)
 
 int hindrances_find(const struct hindrance_ask *ask, struct hindrances *out)
 {
-	struct finding f = { ask, out };
+	struct finding f = { .ask = ask, .out = out };
+	int err = explanations_read(
+		&f.explained, ask->returns, ask->form->id, &ask->period, ask->area);
 
 	*out = (struct hindrances){ 0 };
-	return failing_walk(
-		ask->form, &ask->period, ask->area, ask->returns->views, place_take, &f);
+	if (!err)
+		err = failing_walk(
+			ask->form, &ask->period, ask->area, ask->returns->views, place_take, &f);
+	explanations_deinit(&f.explained);
+	return err;
 }
 
 void hindrances_words(const struct hindrances *h, size_t most, struct buf *out)

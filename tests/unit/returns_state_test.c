@@ -29,7 +29,8 @@ struct model {
 	uint64_t position[WORLDS + 1];
 	bool closed[PERIODS];
 	uint32_t versions[PERIODS];
-	unsigned explained[DISTRICTS][PERIODS];
+	unsigned explained[DISTRICTS][PERIODS]; /* in a row */
+	unsigned whole[DISTRICTS][PERIODS];	/* wherever it does not hold */
 	uint64_t now;
 };
 
@@ -91,9 +92,13 @@ static void explain(struct model *m, unsigned world, unsigned period)
 
 	GIVE(x, form, bytes_of("02")), GIVE(x, period, bytes_of(periods[period]));
 	GIVE(x, check, bytes_of("02-8")), GIVE(x, words, bytes_of("x"));
-	GIVE(x, row, bytes_of("upgrade _T"));
+	if (chance(8))
+		GIVE(x, row, bytes_of("upgrade _T"));
 	put(m, world, TALLY__ENTRY_KIND__EXPLAIN, body, tally__explain__pack(&x, body));
-	m->explained[world][period]++;
+	if (x.has_row)
+		m->explained[world][period]++;
+	else
+		m->whole[world][period]++;
 }
 
 static void close_period(struct model *m, unsigned period)
@@ -150,6 +155,7 @@ static void compare_one(
 				    : s->decided > 0 ? RETURN_ACCEPTED
 				    : s->decided < 0 ? RETURN_SENT_BACK
 						     : RETURN_SIGNED;
+	struct explanations x;
 	struct return_item item;
 	struct period p;
 	int late = 0;
@@ -161,12 +167,14 @@ static void compare_one(
 	assert_int_equal(item.version, m->versions[period]);
 	assert_int_equal(item.position, s ? s->position : 0);
 	assert_int_equal(item.received_on, f ? clock_date(f->at_ms) : 0);
-	assert_int_equal(item.explained, m->explained[world][period]);
+	assert_int_equal(item.explained, m->explained[world][period] + m->whole[world][period]);
+	assert_int_equal(explanations_read(&x, r, "02", &p, areas[world]), 0);
+	assert_int_equal(explanations_have(&x, TEXT("02-8"), TEXT("upgrade _T")),
+		m->explained[world][period] + m->whole[world][period] > 0);
 	assert_int_equal(
-		return_explained(r, "02", &p, areas[world], TEXT("02-8"), TEXT("upgrade _T")),
-		m->explained[world][period] > 0);
-	assert_false(return_explained(r, "02", &p, areas[world], TEXT("02-8"), TEXT("_T _T")));
-	assert_false(return_explained(r, "02", &p, areas[world], TEXT("02-7"), TEXT("upgrade _T")));
+		explanations_have(&x, TEXT("02-8"), TEXT("_T _T")), m->whole[world][period] > 0);
+	assert_false(explanations_have(&x, TEXT("02-7"), TEXT("upgrade _T")));
+	explanations_deinit(&x);
 	/* eight days after the month's end, each day by itself */
 	for (int day = item.due; f && day != clock_date(f->at_ms) && item.received_on > item.due;
 		day = (int)date_of_days(days_of_date(day) + 1))
