@@ -20,7 +20,6 @@
 
 #include "daemon/base/buf.h"
 
-#define FONT "宋体"
 #define HEAD_WIDTH 34 /* characters: the head's block on the right is at least so wide */
 #define STUB_LEAST 8
 #define STUB_MOST 30
@@ -43,60 +42,6 @@ struct sheet {
 	uint32_t since[FORM_DIMS_MAX];
 	uint32_t n_rows;
 };
-
-static const struct look {
-	double size;
-	bool bold, border, wrap;
-	uint8_t align;
-	const char *numbers;
-	uint8_t indent;
-} looks[EXPORT_FORMATS] = {
-	[EXPORT_F_TITLE] = { 16, true, false, false, LXW_ALIGN_CENTER, NULL },
-	[EXPORT_F_CENTRE] = { 11, false, false, false, LXW_ALIGN_CENTER, NULL },
-	[EXPORT_F_PLAIN] = { 10, false, false, false, LXW_ALIGN_LEFT, NULL },
-	[EXPORT_F_NOTE] = { 9, false, false, true, LXW_ALIGN_LEFT, NULL },
-	[EXPORT_F_COLUMN] = { 10, true, true, true, LXW_ALIGN_CENTER, NULL },
-	[EXPORT_F_NUMBER] = { 9, false, true, false, LXW_ALIGN_CENTER, NULL },
-	[EXPORT_F_LABEL] = { 10, false, true, true, LXW_ALIGN_LEFT, NULL, 1 },
-	[EXPORT_F_TOTAL] = { 10, true, true, true, LXW_ALIGN_LEFT, NULL, 1 },
-	[EXPORT_F_CODE] = { 9, false, true, false, LXW_ALIGN_LEFT, "@", 1 },
-	[EXPORT_F_WHOLE] = { 10, false, true, false, LXW_ALIGN_RIGHT, "#,##0_ " },
-	[EXPORT_F_TENTHS] = { 10, false, true, false, LXW_ALIGN_RIGHT, "#,##0.0_ " },
-	[EXPORT_F_CENTS] = { 10, false, true, false, LXW_ALIGN_RIGHT, "#,##0.00_ " },
-	[EXPORT_F_SIGN] = { 10, false, true, false, LXW_ALIGN_RIGHT, "@_ " },
-};
-
-int export_open(struct export *x, const char *dir)
-{
-	int err = book_open(&x->book, dir, true);
-
-	for (size_t i = 0; i < EXPORT_FORMATS && !err; i++) {
-		lxw_format *f = x->formats[i] = book_format(&x->book);
-
-		if (!f)
-			break;
-		format_set_font_name(f, FONT);
-		format_set_font_size(f, looks[i].size);
-		format_set_align(f, looks[i].align);
-		format_set_align(f, LXW_ALIGN_VERTICAL_CENTER);
-		if (looks[i].bold)
-			format_set_bold(f);
-		if (looks[i].border)
-			format_set_border(f, LXW_BORDER_THIN);
-		if (looks[i].wrap)
-			format_set_text_wrap(f);
-		if (looks[i].indent)
-			format_set_indent(f, looks[i].indent);
-		if (looks[i].numbers)
-			format_set_num_format(f, looks[i].numbers);
-	}
-	x->n_shown = 0;
-	for (size_t i = 0; i < x->form->n_measures; i++)
-		if (!x->form->measures[i].hidden)
-			x->shown[x->n_shown++] = i;
-	x->n_stub = x->form->n_dims + 1;
-	return err;
-}
 
 /* ---- words of a row ---- */
 
@@ -177,7 +122,9 @@ static void value(struct sheet *s, size_t column, size_t row, size_t measure)
 	int64_t v = figures_value(s->f, row, measure);
 	char digits[FIGURES_TEXT_MAX];
 
-	if (mark & MARK_CONF)
+	if (mark & MARK_UNSAID)
+		text(s, column, "", EXPORT_F_SIGN);
+	else if (mark & MARK_CONF)
 		text(s, column, EXPORT_HELD, EXPORT_F_SIGN);
 	else if (mark & MARK_MISSING)
 		text(s, column, EXPORT_MISSING, EXPORT_F_SIGN);
@@ -435,7 +382,15 @@ static void foot(struct sheet *s)
 		note(s, n++, export_word(EXPORT_W_DISTINCT, s->x->zh));
 	if (!s->all)
 		note(s, n++, export_word(EXPORT_W_SOME_ROWS, s->x->zh));
-	note(s, n, s->x->state);
+	note(s, n++, s->x->state);
+	if (s->sign->later) {
+		// NOLINTNEXTLINE(clang-diagnostic-format-nonliteral): one of our own words
+		buf_printf(&b, export_word(EXPORT_W_LATER, s->x->zh),
+			(unsigned long long)s->sign->later);
+		if (!b.failed)
+			note(s, n, b.p);
+		buf_reset(&b);
+	}
 	s->row++;
 	export_sign_line(&b, s->sign, s->x->zh);
 	height(s, 22);

@@ -21,7 +21,9 @@
 
 /* Who signed the return of an area; texts empty: nobody. */
 struct export_sign {
-	const char *by, *approve, *day; /* who filled it in, who is responsible, yyyy-mm-dd */
+	char by[4 * 64 + 1], approve[4 * 64 + 1]; /* who filled it in, who is responsible */
+	int day;				  /* yyyymmdd; 0: none */
+	uint64_t later; /* entries that the area has written since, where they are in the figures */
 };
 
 enum export_format {
@@ -47,7 +49,7 @@ struct export
 	const struct form *form;
 	struct period period;
 	bool cumulative, zh;
-	const char *state; /* words for the notes: what these figures are (live, or a version) */
+	char state[256]; /* words for the notes: what these figures are (live, or a version) */
 
 	struct book book;
 	lxw_format *formats[EXPORT_FORMATS];
@@ -80,6 +82,7 @@ enum export_words {
 	EXPORT_W_HELD,
 	EXPORT_W_DISTINCT,
 	EXPORT_W_SOME_ROWS,
+	EXPORT_W_LATER,
 	EXPORT_W_PAGES,
 	EXPORT_WORDS,
 };

@@ -1,6 +1,4 @@
 /* The words round an official table, in Chinese and English. */
-#include <stdio.h>
-
 #include "daemon/base/buf.h"
 #include "daemon/figures/export.h"
 
@@ -31,6 +29,9 @@ static const struct {
 		"Persons, units and classes are counted once each: districts, rows and months do "
 		"not add up to totals." },
 	[EXPORT_W_SOME_ROWS] = { "只列有数据的行。", "Only rows in which something stands." },
+	[EXPORT_W_LATER] = { "签报之后该地区又写入 %llu 条，本表为当前数字。",
+		"Since it was signed the area has written %llu entries: these are the figures "
+		"now." },
 	[EXPORT_W_PAGES] = { "&C第 &P 页 共 &N 页", "&Cpage &P of &N" },
 };
 
@@ -71,18 +72,16 @@ void export_sign_line(struct buf *out, const struct export_sign *sign, bool zh)
 	static const char room[] = "　　　　　　　　";
 	const char *approve = sign->approve[0] ? sign->approve : room,
 		   *by = sign->by[0] ? sign->by : room;
-	int year, month, day;
 
 	buf_printf(out,
 		zh ? "单位负责人：%s　　统计负责人：%s　　填表人：%s　　报出日期："
 		   : "Head of the unit: %s　　Head of statistics: %s　　Filled in by: %s　　Date: ",
 		approve, room, by);
-	if (sscanf(sign->day, "%d-%d-%d", &year, &month, &day) != 3)
+	if (!sign->day)
 		buf_str(out, zh ? "　　　　年　　月　　日" : room);
-	else if (zh)
-		buf_printf(out, "%d年%d月%d日", year, month, day);
 	else
-		buf_str(out, sign->day);
+		buf_printf(out, zh ? "%d年%d月%d日" : "%d-%02d-%02d", sign->day / 10000,
+			sign->day / 100 % 100, sign->day % 100);
 }
 
 size_t export_width(const char *text)

@@ -42,6 +42,8 @@ struct figures {
 #define MARK_CONFIDENTIAL 4u
 #define MARK_SECONDARY 8u
 #define MARK_WHOLE 16u /* hundredths that are a count: printed whole */
+#define MARK_UNSAID \
+	32u /* out of a frozen text that does not say whether it is 0 or does not apply */
 #define MARK_CONF (MARK_CONFIDENTIAL | MARK_SECONDARY)
 
 /* Reads them; form, period, cumulative and area are given. ERR_INVALID: the form has no such

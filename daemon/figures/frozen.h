@@ -48,6 +48,11 @@ struct frozen_line {
  * it was, and not empty). */
 bool frozen_line_next(struct text *rest, struct frozen_line *out);
 
+/* The figures of one area out of a text: f->form (as it was then), period, cumulative and area are
+ * given; the caller closes them. They are to be shown, not to be counted with. ERR_INVALID: the
+ * text is none of this form. */
+MUST_CHECK int frozen_figures(struct text text, struct figures *f);
+
 /* Calls fn for each cell in which two texts differ: those of `a` in their order, then those that
  * only `b` has. One of the lines is NULL where a text has none. fn may end it by returning false.
  * ERR_INVALID: one of them is no such text; ERR_NOMEM. */

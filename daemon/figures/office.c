@@ -310,7 +310,7 @@ const struct api_route office_routes[OFFICE_ROUTES] = {
 	{ .method = "GET",
 		.path = "/v1/forms/{form}/workbook",
 		.command = "form export FORM",
-		.query = "period! area cumulative? lang",
+		.query = "period! area cumulative? version lang",
 		.right = RIGHT_VIEWER,
 		.help_en =
 			"The form in its official lay-out, a sheet an area; with --to FILE.xlsx.",

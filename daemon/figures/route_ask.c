@@ -126,7 +126,7 @@ bool ask_area(const struct question *q, uint32_t area, size_t n)
 
 void route_ask_then(struct api_call *call,
 	int (*read)(struct api_call *call, struct question *q, struct store_txn *t),
-	int (*answer)(struct api_call *call, struct question *q))
+	int (*answer)(struct api_call *call, struct question *q), void (*own_free)(void *own))
 {
 	struct question *q = calloc(1, sizeof(*q));
 	struct store_txn *t;
@@ -152,6 +152,8 @@ void route_ask_then(struct api_call *call,
 	if (err)
 		api_fail_err(call, err, "the figures cannot be read");
 out:
+	if (q && own_free)
+		own_free(q->own);
 	for (size_t i = 0; q && i < q->n_all; i++)
 		figures_close(&q->all[i]);
 	free(q ? q->all : NULL);
@@ -161,5 +163,5 @@ out:
 void route_ask(struct api_call *call,
 	int (*fn)(struct api_call *call, struct question *q, struct store_txn *t))
 {
-	route_ask_then(call, fn, NULL);
+	route_ask_then(call, fn, NULL, NULL);
 }

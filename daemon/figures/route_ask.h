@@ -18,6 +18,7 @@ struct question {
 	size_t n_areas;
 	struct figures *all; /* see ask_figures() */
 	size_t n_all;
+	void *own;		      /* the handler's */
 	uint32_t everyone[AREAS_MAX]; /* that there are */
 	size_t n_everyone;
 };
@@ -35,10 +36,10 @@ const struct form *ask_form_period(
 void route_ask(struct api_call *call,
 	int (*fn)(struct api_call *call, struct question *q, struct store_txn *t));
 /* The same; what `answer` does takes longer than a snapshot should stand: it is called when `read`
- * was done and the snapshot is gone. */
+ * was done and the snapshot is gone. `own_free` ends q->own; may be NULL. */
 void route_ask_then(struct api_call *call,
 	int (*read)(struct api_call *call, struct question *q, struct store_txn *t),
-	int (*answer)(struct api_call *call, struct question *q));
+	int (*answer)(struct api_call *call, struct question *q), void (*own_free)(void *own));
 /* Reads the figures of the first `n` areas that are asked for into q->all; they stand until the
  * question is answered. Where some are held back, that depends on all areas: they are read too, and
  * stand among or behind them (ask_area() tells). */

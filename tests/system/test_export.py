@@ -153,3 +153,44 @@ def test_a_district_prints_its_own(city, tmp_path):
     assert book.sheetnames == ["黄浦区"]
     assert Sheet(book["黄浦区"]).rows["_T _T"]["2"].value > 0
     assert not [n for n in os.listdir(city.city.state) if "book" in n or n.endswith(".tmp")], "nothing is left beside the stores"
+
+
+def feet(book):
+    return {ws.title: Sheet(ws).foot for ws in book}
+
+
+def test_who_signed_stands_below(city, tmp_path):
+    node = city.districts["310101"]
+    before = feet(export(city.city, str(tmp_path), "02", "2019-06"))
+    assert not any("甲子" in n for n in before["黄浦区"])
+    node.ctl("return", "sign", "02", "2019-06", "--by", "甲子", "--approve", "乙丑", codes=(0, 1))
+    city.wait_folded()
+    after = feet(export(city.city, str(tmp_path), "02", "2019-06"))
+    line = after["黄浦区"][-1]
+    assert line.startswith("单位负责人：乙丑") and "填表人：甲子" in line and "　　年" not in line and "月" in line
+    assert after["上海市"] == before["上海市"] and after["浦东新区"] == before["浦东新区"]
+    assert not any("又写入" in n for n in after["黄浦区"])
+    row = tmp_path / "one.csv"
+    row.write_text("uscc,name,kind\n91310101MA1T000136,甲乙,enterprise\n", encoding="utf-8")
+    assert node.load("organisation", str(row)) == (1, 0, 0, 0)
+    city.wait_folded()
+    later = feet(export(city.city, str(tmp_path), "02", "2019-06"))["黄浦区"]
+    assert any("又写入 1 条" in n for n in later), later
+
+
+@pytest.mark.parametrize("form,period,words", [p for p in PERIODS if p[:2] not in (("01", "2019-Q2"), ("08", "2019-06"), ("12A", "2019-06"))])
+def test_a_closed_version_prints_the_same(city, tmp_path, form, period, words):
+    live = export(city.city, str(tmp_path), form, period, *words)
+    closed = city.city.ctl("period", "close", form, period, "--despite", "没有签报", codes=None)
+    assert closed.code == 0, closed
+    city.wait_folded()
+    book = export(city.city, str(tmp_path), form, period, "--version", "1", *words)
+    assert book.sheetnames == live.sheetnames
+    for ws in book:
+        then, now = Sheet(live[ws.title]), Sheet(ws)
+        assert now.titles == then.titles and now.labels == then.labels
+        assert any("第 1 版" in n for n in now.foot)
+        for codes, row in then.rows.items():
+            for m, cell in row.items():
+                found = now.rows[codes][m].value
+                assert found == cell.value or (found in (None, "") and cell.value in (0, NONE)), (ws.title, codes, m, cell.value, found)

@@ -90,6 +90,48 @@ static void area_is(struct text *rest, const struct figures *f, bool cumulative)
 	}
 }
 
+/* The text back into figures, and those into lines again. A damaged text is refused, or is figures
+ * of something else: never a crash. */
+static void text_comes_back(const struct frozen_ask *ask, struct text text)
+{
+	struct buf again = { 0 }, bad = { 0 };
+	int months = ask->form->cumulative && ask->period.kind == PERIOD_MONTH;
+
+	for (int cumulative = ask->form->always_cumulative && months; cumulative <= months;
+		cumulative++) {
+		for (size_t i = 0; i < ask->n_areas; i++) {
+			struct figures_lines how = {
+				.before = cumulative ? "1," : "0,", .after = "\n", .closed = true
+			};
+			struct figures f = { .form = ask->form,
+				.period = ask->period,
+				.cumulative = cumulative,
+				.area = ask->areas[i] };
+
+			assert_int_equal(frozen_figures(text, &f), 0);
+			figures_lines(&again, &f, &how);
+			figures_close(&f);
+		}
+	}
+	assert_int_equal(again.n, text.n);
+	if (text.n)
+		assert_memory_equal(again.p, text.p, text.n);
+	for (int i = 0; text.n && i < 200; i++) {
+		struct figures f = {
+			.form = ask->form, .period = ask->period, .area = ask->areas[0]
+		};
+
+		buf_reset(&bad);
+		buf_text(&bad, text);
+		for (int k = 0; k < 3; k++)
+			bad.p[chance(bad.n)] = "\n,0.-9_Tx\xff"[chance(10)];
+		if (frozen_figures(buf_as_text(&bad), &f) == 0)
+			figures_close(&f);
+	}
+	buf_deinit(&again);
+	buf_deinit(&bad);
+}
+
 static void text_is_figures(const struct form *form, const char *period, struct store_txn *t)
 {
 	static const uint32_t shown[] = { CITY, 310101, 310112, 310115 };
@@ -118,6 +160,7 @@ static void text_is_figures(const struct form *form, const char *period, struct 
 		}
 	}
 	assert_int_equal(rest.n, 0);
+	text_comes_back(&ask, buf_as_text(&text));
 	/* one area is its lines of the whole */
 	ask.only = 310112;
 	assert_int_equal(frozen_text(&ask, t, &one), 0);
