@@ -169,7 +169,7 @@ bench: deps-test
 
 # ---- tests: `make check` is all of it but the fuzzers' minutes; its parts can be called alone ----
 
-SEEDS ?= 50
+SEEDS ?= 30
 PYTEST = $(PY) -m pytest -q -p no:cacheprovider -n 2
 
 .PHONY: check-plain check-sanitized
