@@ -85,6 +85,7 @@ static int intake_start(struct daemon *d, struct errmsg *m)
 					      .older = TABLE_OLDER,
 					      .person = TABLE_PERSON,
 					      .vault = TABLE_VAULT,
+					      .keys = TABLE_KEYS,
 					      .counts = TABLE_INTAKE,
 					      .refused = TABLE_REFUSED,
 					      .sealing = admission_sealing(c->admission),

@@ -12,6 +12,7 @@
  * posted stands and the rest is left out. */
 #include "daemon/intake/run.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -30,6 +31,7 @@ int intake_open(struct intake **out, const struct intake_conf *conf)
 	struct intake *in = calloc(1, sizeof *in);
 	size_t n;
 
+	assert(conf->keys >= LEDGER_TABLES && conf->vault >= LEDGER_TABLES);
 	if (!in)
 		return ERR_NOMEM;
 	(void)fault_defs(&n);
@@ -49,7 +51,8 @@ int intake_open(struct intake **out, const struct intake_conf *conf)
 			.tables = { .person = conf->person,
 				.vault = conf->vault,
 				.state = conf->counts },
-			.sealing = conf->sealing },
+			.sealing = conf->sealing,
+			.keys = conf->keys },
 		.view = { .view = conf->view, .older = conf->older },
 		.counts = conf->counts,
 		.refused = conf->refused };

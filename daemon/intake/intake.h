@@ -18,8 +18,8 @@ struct intake_run;
 struct intake_conf {
 	struct ledger *ledger;
 	const struct secrets *secrets;
-	int view, older, person, vault, counts, refused; /* tables of the ledger's store */
-	const struct sealing *sealing;			 /* NULL: identities are sealed to nobody */
+	int view, older, person, vault, keys, counts, refused; /* tables of the ledger's store */
+	const struct sealing *sealing; /* NULL: identities are sealed to nobody */
 	const char *spool_dir;	 /* on the store's disk; refused rows lie there, nameless, while an
 				    import runs */
 	void (*grew)(void *arg); /* the ledger became longer: soon after the commit, once for runs

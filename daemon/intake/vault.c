@@ -4,9 +4,13 @@
  * under the next number. Other → opened, renewed, sealed again over the old value.
  *
  *     vault:   number (u64) → name tag (8) | phone tag (8) | pid (16) | nonce (24) | sealed
- *     sealed:  XChaCha20-Poly1305-IETF, key vault.key, associated data the pid, over
+ *     sealed:  XChaCha20-Poly1305-IETF, the person's own key, associated data the pid, over
  *              format (u8 = 1) | lengths of name, doc_type, doc_number, phone (u16 each)
  *              | these four                                        + 16 bytes of tag
+ *     key:     number (u64) → nonce (24) | the person's own key (32) under vault.key, likewise
+ *
+ * A key is made anew with each sealing. Without its row a value is one of an older version, sealed
+ * under vault.key itself. A value that ends behind its nonce was shredded: its key is gone.
  *
  * Tags are keyed: the name tag is the one in the ledger (linking key), the phone tag SipHash-2-4
  * under a key of the vault; zeros: no phone. The nonce is random, 192 bits, new for each sealing.
@@ -76,19 +80,64 @@ void vault_items_sort(struct vault_item *at, size_t n)
 		qsort(at, n, sizeof *at, by_pid);
 }
 
-/* Nonces are drawn many at a time: a call of the kernel costs more than sealing. */
+/* Drawn many at a time: a call of the kernel costs more than sealing. */
+struct fresh {
+	uint8_t nonce[NONCE_BYTES], key_nonce[NONCE_BYTES], key[SECRET_BYTES];
+};
 struct nonces {
-	uint8_t at[NONCES][NONCE_BYTES];
+	struct fresh at[NONCES];
 	size_t left;
 };
 
-static const uint8_t *next_nonce(struct nonces *n, size_t wanted)
+static const struct fresh *next_nonce(struct nonces *n, size_t wanted)
 {
 	if (n->left == 0) {
 		n->left = wanted < NONCES ? wanted : NONCES;
-		randombytes_buf(n->at, n->left * NONCE_BYTES);
+		randombytes_buf(n->at, n->left * sizeof n->at[0]);
 	}
-	return n->at[--n->left];
+	return &n->at[--n->left];
+}
+
+/* ---- a person's own key ---- */
+
+#define WRAPPED_BYTES (NONCE_BYTES + SECRET_BYTES + SEAL_BYTES)
+
+static void key_put(struct store_txn *t, const struct vault *v, uint64_t number,
+	const uint8_t pid[PID_BYTES], const struct fresh *f)
+{
+	uint8_t at[8], row[WRAPPED_BYTES];
+
+	put_u64(at, number);
+	memcpy(row, f->key_nonce, NONCE_BYTES);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(row + NONCE_BYTES, NULL, f->key, SECRET_BYTES,
+		pid, PID_BYTES, NULL, f->key_nonce, secrets_vault_key(v->secrets));
+	store_put(t, v->keys, (struct text){ (const char *)at, 8 },
+		(struct text){ (const char *)row, sizeof row });
+}
+
+/* The key of a value. */
+static int key_get(struct store_txn *t, const struct vault *v, uint64_t number,
+	const uint8_t pid[PID_BYTES], uint8_t key[SECRET_BYTES])
+{
+	struct text row;
+	uint8_t at[8];
+	int err;
+
+	put_u64(at, number);
+	err = store_get(t, v->keys, (struct text){ (const char *)at, 8 }, &row);
+	if (err == ERR_NOTFOUND) {
+		memcpy(key, secrets_vault_key(v->secrets), SECRET_BYTES);
+		return 0;
+	}
+	if (err)
+		return err;
+	return row.n == WRAPPED_BYTES &&
+			       crypto_aead_xchacha20poly1305_ietf_decrypt(key, NULL, NULL,
+				       (const uint8_t *)row.p + NONCE_BYTES, row.n - NONCE_BYTES,
+				       pid, PID_BYTES, (const uint8_t *)row.p,
+				       secrets_vault_key(v->secrets)) == 0
+		       ? 0
+		       : ERR_DAMAGED;
 }
 
 /* The plain form of a person; 0 when a part is over its bounds (record_check lets none through). */
@@ -110,22 +159,33 @@ static size_t lay_out(uint8_t plain[PLAIN_MAX], const struct vault_item *i)
 	return n;
 }
 
-/* Opens a value of the vault into `plain`; the parts point into it. */
-static int unseal(const struct vault *v, const uint8_t pid[PID_BYTES], struct text value,
-	uint8_t plain[PLAIN_MAX], struct text parts[PARTS])
+/* Opens a value of the vault into `plain`; the parts point into it. ERR_NOTFOUND: it was shredded.
+ */
+static int unseal(struct store_txn *t, const struct vault *v, uint64_t number,
+	const uint8_t pid[PID_BYTES], struct text value, uint8_t plain[PLAIN_MAX],
+	struct text parts[PARTS])
 {
+	uint8_t key[SECRET_BYTES];
+	int err;
 	const uint8_t *p = (const uint8_t *)value.p;
 	size_t at = PLAIN_HEAD;
 	unsigned long long n = 0;
 
+	if (value.n == FRONT_BYTES)
+		return ERR_NOTFOUND;
 	if (value.n < FRONT_BYTES + SEAL_BYTES + PLAIN_HEAD ||
 		value.n - FRONT_BYTES - SEAL_BYTES > PLAIN_MAX)
 		return ERR_DAMAGED;
+	err = key_get(t, v, number, pid, key);
+	if (err)
+		return err;
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain, &n, NULL, p + FRONT_BYTES,
-		    value.n - FRONT_BYTES, pid, PID_BYTES, p + NONCE_AT,
-		    secrets_vault_key(v->secrets)) != 0 ||
+		    value.n - FRONT_BYTES, pid, PID_BYTES, p + NONCE_AT, key) != 0 ||
 		plain[0] != 1)
-		return ERR_DAMAGED;
+		err = ERR_DAMAGED;
+	explicit_bzero(key, sizeof key);
+	if (err)
+		return err;
 	for (size_t k = 0; k < PARTS; k++) {
 		size_t len = (size_t)plain[1 + 2 * k] << 8 | plain[2 + 2 * k];
 
@@ -138,7 +198,7 @@ static int unseal(const struct vault *v, const uint8_t pid[PID_BYTES], struct te
 }
 
 static void seal(struct store_txn *t, const struct vault *v, uint64_t number,
-	const struct vault_item *i, const uint8_t *nonce, bool append)
+	const struct vault_item *i, const struct fresh *fresh, bool append)
 {
 	uint8_t at[8];
 	struct text key = { (const char *)at, 8 };
@@ -154,9 +214,10 @@ static void seal(struct store_txn *t, const struct vault *v, uint64_t number,
 	memcpy(value, i->name_tag, NAME_TAG_BYTES);
 	memcpy(value + NAME_TAG_BYTES, i->phone_tag, TAG_BYTES);
 	memcpy(value + PIDS_AT, i->pid, PID_BYTES);
-	memcpy(value + NONCE_AT, nonce, NONCE_BYTES);
+	memcpy(value + NONCE_AT, fresh->nonce, NONCE_BYTES);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(value + FRONT_BYTES, NULL, plain, n, i->pid,
-		PID_BYTES, NULL, nonce, secrets_vault_key(v->secrets));
+		PID_BYTES, NULL, fresh->nonce, fresh->key);
+	key_put(t, v, number, i->pid, fresh);
 	if (append)
 		store_append(t, v->tables.vault, key, sealed);
 	else
@@ -188,7 +249,7 @@ static bool renew(struct store_txn *t, const struct vault *v, uint64_t number, s
 				memcmp(stands.p + NAME_TAG_BYTES, i->phone_tag, TAG_BYTES) == 0))
 			return false;
 		if (no_phone && memcmp(stands.p + NAME_TAG_BYTES, no_tag, TAG_BYTES) != 0) {
-			if (unseal(v, i->pid, stands, plain, parts) == 0) {
+			if (unseal(t, v, number, i->pid, stands, plain, parts) == 0) {
 				i->phone = parts[3];
 				memcpy(i->phone_tag, stands.p + NAME_TAG_BYTES, TAG_BYTES);
 			} else {
@@ -215,7 +276,7 @@ static int open_number(struct store_txn *t, const struct vault *v, uint64_t numb
 	put_u64(key, number);
 	err = store_get(t, v->tables.vault, (struct text){ (const char *)key, 8 }, &value);
 	if (!err)
-		err = unseal(v, pid, value, plain, parts);
+		err = unseal(t, v, number, pid, value, plain, parts);
 	if (!err)
 		*out = (struct identity){ .name = parts[0],
 			.doc_type = parts[1],
@@ -236,7 +297,7 @@ static bool seal_number(struct store_txn *t, const struct vault *v, uint64_t num
 		sealing_append(t, v->sealing,
 			&(struct sealing_person){
 				.number = number, .pid = pid, .identity = &id, .author = author });
-	else if (!store_txn_err(t))
+	else if (err != ERR_NOTFOUND && !store_txn_err(t))
 		log_error("vault", "value %llu does not open; its person is not sealed",
 			(unsigned long long)number);
 	explicit_bzero(plain, sizeof plain);
@@ -324,6 +385,28 @@ void vault_put(struct store_txn *t, const struct vault *v, const struct vault_it
 		seal_person(t, v, next++, &i, false, author);
 	}
 	pids_end(t, v->pids);
+	explicit_bzero(&nonces, sizeof nonces);
+}
+
+int vault_erase(struct store_txn *t, const struct vault *v, const uint8_t pid[PID_BYTES])
+{
+	uint64_t number = pids_search(t, &v->tables, pid);
+	uint8_t at[8], value[FRONT_BYTES] = { 0 };
+	struct text key = { (const char *)at, 8 }, stands;
+	int err;
+
+	put_u64(at, number);
+	if (number == 0)
+		return store_txn_err(t) ? store_txn_err(t) : ERR_NOTFOUND;
+	err = store_get(t, v->tables.vault, key, &stands);
+	if (!err && stands.n == FRONT_BYTES)
+		err = ERR_NOTFOUND;
+	if (err)
+		return err;
+	memcpy(value + PIDS_AT, pid, PID_BYTES);
+	store_del(t, v->keys, key);
+	store_put(t, v->tables.vault, key, (struct text){ (const char *)value, sizeof value });
+	return store_txn_err(t);
 }
 
 int vault_get(struct store_txn *t, const struct vault *v, const uint8_t pid[PID_BYTES],

@@ -174,6 +174,27 @@ const struct api_route registrar_routes[REGISTRAR_ROUTES] = {
 		.help_en = "Users who opened many identities within an hour or a day.",
 		.help_zh = "一小时或一日内打开身份过多的用户。",
 		.handle = route_access_alerts },
+	{ .method = "POST",
+		.path = "/v1/persons/export",
+		.command = "person export",
+		.query = "purpose doc_type number% lang",
+		.right = RIGHT_REGISTRAR,
+		.help_en = "All that this node holds on one document number, which is asked for: "
+			   "identity, every version of every record, who looked. A purpose must be "
+			   "given; a line in the access log.",
+		.help_zh = "导出本机所存某证件号码（由程序询问）的全部信息：身份、各记录的各版本、"
+			   "查阅情况；须写明用途，并记入查阅日志。",
+		.upload = &export_upload },
+	{ .method = "POST",
+		.path = "/v1/persons/erase",
+		.command = "person erase",
+		.query = "purpose doc_type number% lang",
+		.right = RIGHT_REGISTRAR,
+		.help_en = "Shreds the identity that the vault holds of one document number: its "
+			   "key is destroyed. Records and figures stay, under the pseudonym.",
+		.help_zh = "销毁保险库中某证件号码的身份信息（销毁其密钥）；记录和统计数字按人员标"
+			   "识保留。",
+		.upload = &erase_upload },
 };
 
 const struct api_route registrar_city_routes[REGISTRAR_CITY_ROUTES] = {

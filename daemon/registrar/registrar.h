@@ -30,8 +30,9 @@ extern const struct conf_row registrar_conf_rows[REGISTRAR_CONF_ROWS_N];
 #define REGISTRAR_PARTS 1
 extern const struct daemon_part registrar_parts[REGISTRAR_PARTS];
 
-/* What both programs serve: the access log. And what only a city does. */
-#define REGISTRAR_ROUTES 3
+/* What both programs serve: the access log, and what a vault owes its subjects. And what only a
+ * city does. */
+#define REGISTRAR_ROUTES 5
 extern const struct api_route registrar_routes[REGISTRAR_ROUTES];
 #define REGISTRAR_CITY_ROUTES 6
 extern const struct api_route registrar_city_routes[REGISTRAR_CITY_ROUTES];

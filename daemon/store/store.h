@@ -147,6 +147,13 @@ struct store_stats {
 };
 void store_stats(struct store *s, struct store_stats *out);
 
+/* Overwrites what lies in pages that were freed before: LMDB writes each change to a fresh page and
+ * leaves the old one as it is until it is needed again. Every free page is filled once, in small
+ * commits, through `table` (its own, otherwise empty), and freed again. ERR_FULL: the store has no
+ * room for it. Not on the writer thread, and not while holding a snapshot: what an open snapshot
+ * sees cannot be overwritten. Slow: as many pages as are free are written. */
+MUST_CHECK int store_scrub(struct store *s, int table);
+
 /* A consistent copy into an empty or missing directory, while running. */
 MUST_CHECK int store_copy(struct store *s, const char *dir, struct errmsg *m);
 

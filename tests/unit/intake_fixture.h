@@ -14,9 +14,9 @@
 #include "daemon/intake/load.h"
 #include "daemon/conf/keys.h"
 
-enum { T_VIEW = LEDGER_TABLES, T_OLDER, T_PERSON, T_VAULT, T_INTAKE, T_REFUSED, T_SEALED };
+enum { T_VIEW = LEDGER_TABLES, T_OLDER, T_PERSON, T_VAULT, T_INTAKE, T_REFUSED, T_KEYS, T_SCRUB, T_SEALED };
 static const char *const fixture_tables[] = { "view", "older", "person", "vault", "intake",
-	"refused", "sealed" };
+	"refused", "key", "scrub", "sealed" };
 
 #define HEAD \
 	"enrolment_no,class_no,name,doc_type,doc_number,phone,type,channel,institution,status_" \
@@ -78,6 +78,7 @@ static inline void fixture_open(struct fixture *f)
 							 .older = T_OLDER,
 							 .person = T_PERSON,
 							 .vault = T_VAULT,
+							 .keys = T_KEYS,
 							 .counts = T_INTAKE,
 							 .refused = T_REFUSED,
 							 .sealing = f->sealing,
