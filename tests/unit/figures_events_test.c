@@ -404,101 +404,11 @@ static void a_signature_for_what_comes_after_it_is_none(void **state)
 	free(c);
 }
 
-static void bodies_are_judged_field_by_field(void **state)
-{
-	Tally__Return r = TALLY__RETURN__INIT;
-	uint8_t bytes[1024];
-	struct arena a;
-	struct text body = { (const char *)bytes, 0 };
-
-	(void)state;
-	arena_init(&a, 1 << 20);
-	GIVE(r, form, bytes_of("02")), GIVE(r, edition, bytes_of("1")),
-		GIVE(r, period, bytes_of("2019"));
-	GIVE(r, position, 3), GIVE(r, by, bytes_of("张三")), GIVE(r, approve, bytes_of("李四"));
-	GIVE(r, parts, 0), GIVE(r, digest, digest);
-#define JUDGE(expected) \
-	(body.n = tally__return__pack(&r, bytes), \
-		assert_int_equal(survey_return(body, &a) != NULL, expected))
-	JUDGE(true);
-	r.by = bytes_of(" 张三");
-	JUDGE(false);
-	r.by = bytes_of("\xff\xfe");
-	JUDGE(false);
-	r.by = bytes_of("张\n三");
-	JUDGE(false);
-	r.by = bytes_of("");
-	JUDGE(false);
-	r.by = bytes_of("0123456789012345678901234567890123456789012345678901234567890123");
-	JUDGE(true);
-	r.by = bytes_of("01234567890123456789012345678901234567890123456789012345678901234");
-	JUDGE(false);
-	r.by = bytes_of("张三");
-	r.digest.len = 31;
-	JUDGE(false);
-	r.digest.len = 32;
-	r.parts = 1;
-	JUDGE(false);
-	GIVE(r, figures, 2);
-	JUDGE(true);
-	r.parts = 0;
-	JUDGE(false);
-	r.has_figures = false;
-	r.has_position = false;
-	JUDGE(false);
-#undef JUDGE
-	arena_deinit(&a);
-}
-
-/* Whatever bytes come, a reader returns a message that can be shown, or none. */
-static void bodies_of_any_bytes(void **state)
-{
-	struct body b;
-	struct arena a;
-
-	(void)state;
-	chance_state = 5;
-	arena_init(&a, 1 << 16);
-	for (int i = 0; i < 200000; i++) {
-		struct text body;
-		const Tally__Return *r;
-
-		switch (chance(4)) {
-		case 0:
-			body_return(&b, "02", "2019-01", chance(9));
-			break;
-		case 1:
-			body_explain(&b, "02", "2019-01");
-			break;
-		case 2:
-			body_decision(&b, "02", "2019-01", 310101);
-			break;
-		default:
-			body_version(&b, "02", "2019-01");
-		}
-		for (uint32_t k = chance(4); k; k--)
-			b.bytes[chance((uint32_t)b.n)] = (uint8_t)chance(256);
-		body = (struct text){ (const char *)b.bytes, b.n - chance(3) };
-		arena_reset(&a);
-		r = survey_return(body, &a);
-		if (r)
-			assert_true(survey_words_ok(survey_text(r->by), SURVEY_NAME_CHARS) &&
-				    r->digest.len == SURVEY_DIGEST_BYTES);
-		(void)survey_explain(body, &a);
-		(void)survey_intake(body, &a);
-		(void)survey_decision(body, &a);
-		(void)survey_version(body, &a);
-	}
-	arena_deinit(&a);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(they_depend_on_what_was_written_only),
 		cmocka_unit_test(a_signature_for_what_comes_after_it_is_none),
-		cmocka_unit_test(bodies_are_judged_field_by_field),
-		cmocka_unit_test(bodies_of_any_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
