@@ -53,9 +53,7 @@ static int season_check(const struct form *f, const struct period *p, struct err
 
 static int void_check(const struct form *f, struct errmsg *m)
 {
-	int until = date_parse(text_of(f->valid_until));
-
-	if (until && until >= clock_date(clock_wall_ms()))
+	if (!form_is_void(f, clock_date(clock_wall_ms())))
 		return 0;
 	errmsg_set(m,
 		"form %s, edition %s, is void: it was valid until %s; it can be read, not signed",

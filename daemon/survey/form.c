@@ -12,6 +12,7 @@
 #include "daemon/survey/form_read.h"
 #include "daemon/base/buf.h"
 #include "daemon/ledger/hash.h"
+#include "proto/check.h"
 
 #define FILES_MAX (FORMS_MAX + 1) /* with a calendar */
 #define FORMS_MEMORY (32u * 1024 * 1024)
@@ -173,19 +174,9 @@ void form_plan_add(struct loader *l, const struct reg *reg, int line)
 
 bool form_is_void(const struct form *f, int day)
 {
-	const char *s = f->valid_until;
-	int until = 0;
+	int until = date_parse(text_of(f->valid_until));
 
-	if (strlen(s) != 10 || s[4] != '-' || s[7] != '-')
-		return false;
-	for (size_t i = 0; i < 10; i++) {
-		if (i == 4 || i == 7)
-			continue;
-		if (s[i] < '0' || s[i] > '9')
-			return false;
-		until = until * 10 + (s[i] - '0');
-	}
-	return until < day;
+	return !until || until < day;
 }
 
 /* ---- opening ---- */

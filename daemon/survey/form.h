@@ -299,7 +299,7 @@ const struct form *forms_find(const struct forms *fs, struct text id);
 /* The edition in force at the period's end (before the first one: the first); NULL as above. */
 const struct form *forms_at(const struct forms *fs, struct text id, const struct period *p);
 /* Is the form past its date on this day (yyyymmdd)? Then it is void: it can be read, not signed. A
- * date that is none never passes. */
+ * text that is no date is past. */
 bool form_is_void(const struct form *f, int day);
 /* Index of a measure, or -1. */
 int form_measure_find(const struct form *f, struct text id);

@@ -2,6 +2,8 @@
 """Makes the first corpora of the fuzzers for entries and frames with the independent client of tests/system: entries of every
 kind, a batch, and a frame of every kind. Run by hand when the schemas change; what it writes is committed. Made-up values only."""
 
+import base64
+import json
 import os
 import sys
 
@@ -39,6 +41,22 @@ def frame(kind, **fields):
     return f.SerializeToString()
 
 
+def bulletin():
+    """A bulletin with one figure and no forms worth the name, sealed; its VERSION entry; its part of figures."""
+    book = lc.Ledger(3100001, lc.Keys())
+    figures, forms = b"0,310000,_T,1,7,A,F\n", b"01.form 1\n#"
+    packed = lc.survey_pb.Figures(part=1, parts=1, raw_size=len(figures), bytes=zstandard.compress(figures, 1)).SerializeToString()
+    version = lc.survey_pb.Version(form=b"02", edition=b"1", period=b"2019-06", number=1, figures=2, parts=1, digest=lc.entry_hash(figures),
+                                   forms=3, forms_parts=1, forms_digest=lc.entry_hash(forms), rules=bytes(32), areas=[310000, 310101])
+    setattr(version, "class", b"first")
+    version.positions.add(origin=310101, position=5, head=bytes(32))
+    book.append(9, body=version.SerializeToString())
+    text = json.dumps({"bulletin": 1, "form": "02", "period": "2019-06", "version": 1, "ledger": "3100001", "figures": figures.decode(),
+                       "forms": forms.decode(), "signer": base64.b64encode(bytes(book.keys.sign.verify_key)).decode(),
+                       "proof": base64.b64encode(book.batch(2, 2)).decode()})
+    return {"bulletin/whole": text.encode(), "bulletin/version": book.entries[1], "bulletin/part": packed, "bulletin/lines": figures}
+
+
 def main():
     book = ledger()
     batch = book.batch(1, book.position)
@@ -63,6 +81,7 @@ def main():
         "frame/publish_zstd": frame(lc.PUBLISH, origin=3100001, raw_size=len(batch), batch=zstandard.compress(batch, 1)),
         "frame/publish_fault": frame(lc.PUBLISH, origin=3100001, fault=8, reason=b"behind"),
     })
+    seeds.update(bulletin())
     for name, data in seeds.items():
         path = os.path.join(HERE, "corpus", name)
         os.makedirs(os.path.dirname(path), exist_ok=True)

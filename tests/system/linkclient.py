@@ -24,13 +24,13 @@ from cluster import PATIENCE, ROOT
 def _compile():
     where = tempfile.mkdtemp(prefix="tlyproto")
     atexit.register(shutil.rmtree, where, ignore_errors=True)
-    protos = ["proto/entry.proto", "proto/link.proto", "proto/registers.proto"]
+    protos = ["proto/entry.proto", "proto/link.proto", "proto/registers.proto", "proto/survey.proto"]
     subprocess.run(["protoc", f"-I{ROOT}", f"--python_out={where}", *protos], check=True, cwd=ROOT)
     sys.path.insert(0, where)
     return [importlib.import_module(f"proto.{os.path.basename(p)[:-6]}_pb2") for p in protos]
 
 
-entry_pb, link_pb, registers_pb = _compile()
+entry_pb, link_pb, registers_pb, survey_pb = _compile()
 GENESIS, RECORD, RETRACT = 1, 2, 3
 HELLO, WELCOME, BATCH, ACK, PING, PONG, FAULT, FOLLOW, PUBLISH = range(1, 10)
 ZEROS = bytes(32)

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-
 from history import History
 
 CLOSE = ("--despite", "没有签报")
