@@ -156,7 +156,7 @@ static void wide_notes(struct api_table *table, const struct question *q)
 		api_note(table,
 			"计量单位：%s · 制定机关：%s · 批准机关：%s · 批准文号：%s · 有效期至：%s",
 			f->unit, f->issuer, f->approver, f->approval, f->valid_until);
-		if (!q->one_area)
+		if (q->n_areas > 1)
 			api_note(table, "全市数；各区请加 --area，或用 -o csv 列出全部地区");
 	} else {
 		api_note(table, "form %s, %s · %s%s · %s (%06u)", f->id, f->title_en, period,
@@ -164,7 +164,7 @@ static void wide_notes(struct api_table *table, const struct question *q)
 			q->areas[0]);
 		api_note(table, "unit: %s · edition %s, valid until %s", f->unit_en, f->edition,
 			f->valid_until);
-		if (!q->one_area)
+		if (q->n_areas > 1)
 			api_note(table,
 				"the whole city; --area for a district, -o csv for all areas");
 	}

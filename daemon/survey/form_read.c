@@ -419,6 +419,11 @@ static void publish_read(struct loader *l, const struct node *section)
 
 	if (l->form->publish || l->form->sample < 0)
 		form_refuse(l, section->line, "once, in a form that has quantiles", section->name);
+	for (size_t i = 0; i < l->form->n_dims; i++)
+		if (l->form->dims[i].many || l->form->dims[i].n > l->form->dims[i].n_codes)
+			form_refuse(l, section->line,
+				"what is held back could be told from unions and lists",
+				section->name);
 	if (!p || l->failed || !KEYS_CHECK(l, section, publish_keys))
 		return;
 	p->unit = key_field(l, l->form->measures[l->form->sample].reg, key_find(section, "unit"));
