@@ -34,6 +34,8 @@ void reproduce_clean(struct daemon *d)
 
 	reproduce_dir(d, dir, sizeof(dir));
 	anew_remove(dir);
+	snprintf(dir, sizeof(dir), "%s/recount.tmp", conf_text(d->conf, "state_dir"));
+	anew_remove(dir);
 }
 
 static struct reproduce_fault *fault_add(
@@ -211,10 +213,11 @@ static int text_compare(
 	store_read_end(t);
 	if (!err)
 		err = frozen_compare(r->figures, buf_as_text(&text), cell_differs, r);
-	/* the same cells in another order would be another text */
-	if (!err && !r->n_faults && !text_eq(r->figures, buf_as_text(&text)))
+	if (!err && !r->n_faults && !text_eq(r->figures, buf_as_text(&text))) {
+		errmsg_set(m, "the text that was kept has the same cells in another order");
 		err = ERR_INVALID;
-	if (err)
+	}
+	if (err && !m->text[0])
 		errmsg_set(m, "the figures cannot be computed anew: %s", err_words(err));
 	buf_deinit(&text);
 	return err;

@@ -42,7 +42,7 @@ struct reproduction {
  * error with words: it could not be. ERR_CLOSED: `stop` said so. An API thread; takes as long as
  * folding everything. */
 MUST_CHECK int reproduce_run(struct reproduction *r, const char *dir, struct errmsg *m);
-/* What a killed process left. */
+/* Removes what a killed process left of a reproduction or a recount. */
 void reproduce_clean(struct daemon *d);
 /* Where it works. */
 void reproduce_dir(const struct daemon *d, char *out, size_t size);

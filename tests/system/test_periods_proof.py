@@ -1,5 +1,6 @@
 """Proving closed periods: at a second city, over damaged entries, between kills."""
 
+import base64
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import time
 
+import linkclient as lc
 from cluster import PATIENCE, SANITIZED, Aggregator, Cluster, environment, program, wait_for
 from periods import CLOSE, FORMS, Story, close, revise, story  # noqa: F401
 
@@ -177,3 +179,73 @@ def killed_after(city, words, seconds):
     time.sleep(seconds)
     city.kill()
     p.wait()
+
+
+def forged(real, path, figures=None, forms=None, **changes):
+    """The same version, sealed by somebody else, with other figures, forms or fields."""
+    batch = lc.entry_pb.Batch.FromString(base64.b64decode(real["proof"]))
+    version = lc.survey_pb.Version.FromString(lc.entry_pb.Entry.FromString(batch.entries[0]).body)
+    figures, forms = figures or real["figures"], forms or real["forms"]
+    version.digest, version.forms_digest = lc.entry_hash(figures.encode()), lc.entry_hash(forms.encode())
+    for name, value in changes.items():
+        setattr(version, name, value)
+    book = lc.Ledger(3100001, lc.Keys())
+    book.append(9, body=version.SerializeToString())
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({**real, "figures": figures, "forms": forms, "signer": base64.b64encode(bytes(book.keys.sign.verify_key)).decode(),
+                   "proof": base64.b64encode(book.batch(2, 2)).decode()}, f)
+    return path
+
+
+def test_what_was_never_so_is_found(story):
+    """A bulletin that is whole in itself, but whose figures the ledgers do not give: each cell is named, whoever sealed it."""
+    city, path = story.city, f"{story.cluster.dir}/b.json"
+    close(city, "02", "2019-06")
+    real = bulletin(city, "02", "2019-06", 1, path)
+
+    def reproduce(code):
+        return city.ctl("period", "reproduce", "--file", path, output="json", codes=(code,)).json()
+    forged(real, path)
+    assert reproduce(0)["equal"]
+    # other software wrote it by other rules: said, and compared all the same
+    forged(real, path, rules=bytes(32), software=b"tally 0.0.0")
+    r = reproduce(0)
+    assert r["equal"] and r["rules"] == "other"
+    table = city.ctl("--lang", "en", "period", "reproduce", "--file", path).out
+    assert "registers, code lists or the fold are not those" in table and "tally 0.0.0" in table
+    # one figure raised, one left out, one made up
+    lines = real["figures"].splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if line.startswith("1,310000,") and line.split(",")[5].isdigit())
+    cells = lines[at].split(",")
+    cells[5] = str(int(cells[5]) + 1)
+    made_up = ",".join(["0", *lines[-1].split(",")[1:4], "1", "77", "A", "F"]) + "\n"
+    assert not any(line.startswith(made_up[:made_up.rindex("77")]) and line[0] == "0" for line in lines)
+    forged(real, path, figures="".join([*lines[:at], ",".join(cells), *lines[at + 1:-1], made_up]))
+    r = reproduce(1)
+    found = {(f["cumulative"], f["cell"]): (f["kept"], f["anew"]) for f in r["faults"]}
+    assert r["differences"] == 3 and not r["equal"] and {f["what"] for f in r["faults"]} == {"cell"}
+    assert found[(True, ",".join(cells[1:5]))] == (f"{cells[5]} A F", f"{int(cells[5]) - 1} A F")
+    assert found[(False, made_up[2:made_up.index(",77")])] == ("77 A F", "")
+    assert found[(True, ",".join(lines[-1].split(",")[1:5]))][0] == ""
+    table = city.ctl("--lang", "en", "period", "reproduce", "--file", path, codes=(1,)).out
+    assert "NOT EQUAL" in table and ",".join(cells[1:5]) in table
+    # the same lines in another order are not the text
+    forged(real, path, figures="".join([lines[1], lines[0], *lines[2:]]))
+    assert city.ctl("period", "reproduce", "--file", path, codes=(1,)).err
+    # forms that nobody can read, or that have no such form
+    for forms in (real["forms"].replace('form "02"', 'form "02', 1), "no form files", "a.form 5\nabcde"):
+        forged(real, path, forms=forms)
+        r = reproduce(1)
+        assert [f["what"] for f in r["faults"]] == ["forms"]
+    # another head at a position that is there
+    batch = lc.entry_pb.Batch.FromString(base64.b64decode(real["proof"]))
+    version = lc.survey_pb.Version.FromString(lc.entry_pb.Entry.FromString(batch.entries[0]).body)
+    version.positions[0].head = bytes(32)
+    book = lc.Ledger(3100001, lc.Keys())
+    book.append(9, body=version.SerializeToString())
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({**real, "signer": base64.b64encode(bytes(book.keys.sign.verify_key)).decode(),
+                   "proof": base64.b64encode(book.batch(2, 2)).decode()}, f)
+    r = reproduce(1)
+    assert [(f["what"], f["origin"], f["position"]) for f in r["faults"]] == \
+        [("head", f"{version.positions[0].origin:06}", version.positions[0].position)]
