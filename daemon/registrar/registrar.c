@@ -4,10 +4,12 @@
 
 #include <stdlib.h>
 
-#include "daemon/base/clock.h"
+#include "daemon/base/buf.h"
 #include "daemon/base/log.h"
+#include "daemon/fold/fold.h"
 #include "daemon/intake/desk.h"
 #include "daemon/registrar/routes.h"
+#include "daemon/talent/talent_row.h"
 #include "proto/check.h"
 #include "proto/identity.pb-c.h"
 
@@ -132,6 +134,35 @@ struct text registrar_purpose(const struct api_call *call)
 	return t;
 }
 
+/* The first key of a table that begins so; n bytes of its pid stand at `at`. */
+static bool pid_begins(struct store_txn *t, int table, struct text begin, size_t at, uint8_t *pid)
+{
+	struct store_cursor *c = store_cursor_open(t, table);
+	struct text key, value;
+	bool found = c && store_seek(c, begin, &key, &value) && key.n >= at + PID_BYTES &&
+		     memcmp(key.p, begin.p, begin.n) == 0;
+
+	if (found)
+		memcpy(pid, key.p + at, PID_BYTES);
+	if (c)
+		store_cursor_close(c);
+	return found;
+}
+
+bool registrar_named(struct store_txn *views, struct text id, uint8_t pid[PID_BYTES])
+{
+	uint8_t begin[1 + TALENT_ID_BYTES] = { 'M' };
+	struct text own = { (const char *)begin + 1, TALENT_ID_BYTES };
+
+	if (id.n == 2 * PID_BYTES)
+		return hex_get(pid, PID_BYTES, id) == 0;
+	return talent_id_parse(id, begin + 1) &&
+	       (pid_begins(views, VIEW_IDENTITY, own, 0, pid) ||
+		       pid_begins(views, VIEW_PERSON, own, 0, pid) ||
+		       pid_begins(views, VIEW_CASE,
+			       (struct text){ (const char *)begin, sizeof begin }, 1, pid));
+}
+
 bool registrar_note(struct api_call *call, const struct access_line *line)
 {
 	struct daemon *d = api_context(call);
@@ -217,6 +248,15 @@ const struct api_route registrar_city_routes[REGISTRAR_CITY_ROUTES] = {
 		.help_zh = "按姓名（部分）查找人才，姓名由程序询问：为此打开全部身份，在查阅日志"
 			   "中记一行。",
 		.upload = &names_upload },
+	{ .method = "POST",
+		.path = "/v1/talents/publish",
+		.command = "talent publish",
+		.query = "ids! purpose registrar_key@ lang",
+		.right = RIGHT_REGISTRAR,
+		.help_en = "A list for publication of the talents named by --ids A,B,…: names and "
+			   "numbers masked, nothing else of an identity.",
+		.help_zh = "公示名单（--ids A,B,…）：姓名和证件号码均已隐去，不含其他身份信息。",
+		.upload = &publish_upload },
 	{ .method = "GET",
 		.path = "/v1/cases",
 		.command = "case list",

@@ -34,7 +34,7 @@ extern const struct daemon_part registrar_parts[REGISTRAR_PARTS];
  * city does. */
 #define REGISTRAR_ROUTES 5
 extern const struct api_route registrar_routes[REGISTRAR_ROUTES];
-#define REGISTRAR_CITY_ROUTES 6
+#define REGISTRAR_CITY_ROUTES 7
 extern const struct api_route registrar_city_routes[REGISTRAR_CITY_ROUTES];
 
 /* For daemon_program.denied, status, metrics, backup. */
@@ -45,6 +45,9 @@ MUST_CHECK int registrar_backup(struct daemon *d, const char *dir, struct errmsg
 
 /* The purpose that the caller gives, trimmed; empty: none that will do. */
 struct text registrar_purpose(const struct api_call *call);
+/* The pid that a talent's id, or its 32 hexadecimal digits, stand for. False: it is neither, or
+ * nobody's. */
+bool registrar_named(struct store_txn *views, struct text id, uint8_t pid[PID_BYTES]);
 /* A line of the log for the caller. A failure was answered (nothing may be opened): false. */
 bool registrar_note(struct api_call *call, const struct access_line *line);
 

@@ -17,6 +17,7 @@ static const struct {
 	{ TALLY__ACCESS_ACT__ACCESS_NAMES, "按姓名查找", "search by name" },
 	{ TALLY__ACCESS_ACT__ACCESS_EXPORT, "导出个人信息", "export" },
 	{ TALLY__ACCESS_ACT__ACCESS_ERASE, "销毁身份", "erase" },
+	{ TALLY__ACCESS_ACT__ACCESS_PUBLISH, "公示名单", "publish" },
 	{ TALLY__ACCESS_ACT__ACCESS_DENIED, "无权查阅", "denied" },
 };
 

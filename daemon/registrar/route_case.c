@@ -226,16 +226,6 @@ static int step_job(struct store_txn *t, void *arg)
 	return store_txn_err(t);
 }
 
-static bool take_pid(struct api_call *call, const char *name, uint8_t pid[PID_BYTES])
-{
-	const char *text = api_arg(call, name);
-
-	if (strlen(text) == 2 * PID_BYTES && hex_get(pid, PID_BYTES, text_of(text)) == 0)
-		return true;
-	api_fail(call, 400, "%s: a talent's number is 32 hexadecimal digits", text);
-	return false;
-}
-
 /* Somebody of whom records or an identity are held? */
 static bool see(void *arg, const struct identity_row *row)
 {
@@ -258,9 +248,22 @@ static bool known(struct store_txn *t, const uint8_t pid[PID_BYTES])
 	return found;
 }
 
+/* Both persons of the path, the smaller first. False: it was answered. */
+static bool take_pair(struct api_call *call, struct store_txn *t, struct case_pair *pair)
+{
+	uint8_t a[PID_BYTES], b[PID_BYTES];
+	bool there = registrar_named(t, text_of(api_arg(call, "a")), a) &&
+		     registrar_named(t, text_of(api_arg(call, "b")), b) && known(t, a) &&
+		     known(t, b);
+	bool ordered = there && memcmp(a, b, PID_BYTES) < 0;
+
+	if (there)
+		case_pair_get(t, ordered ? a : b, ordered ? b : a, pair->origin, pair);
+	return there;
+}
+
 /* The pair as it stands, when the views hold all that the ledgers do. False: it was answered. */
-static bool pair_read(
-	struct api_call *call, const uint8_t *a, const uint8_t *b, struct case_pair *pair)
+static bool pair_read(struct api_call *call, struct case_pair *pair)
 {
 	struct daemon *d = api_context(call);
 	struct office *o = office_of(d);
@@ -271,15 +274,15 @@ static bool pair_read(
 	if (!err)
 		err = store_read_begin(views_store(o->views), &t, CATCH_UP_MS);
 	if (!err) {
-		case_pair_get(t, a, b, o->area, pair);
-		there = known(t, a) && known(t, b);
+		pair->origin = o->area;
+		there = take_pair(call, t, pair);
 		err = store_txn_err(t);
 		store_read_end(t);
 	}
 	if (err)
 		api_fail_err(call, err, "the views do not follow the ledgers");
 	else if (!there)
-		api_fail(call, 404, "there is nobody of that number; `case list` names them");
+		api_fail(call, 404, "there is nobody of that id; `case list` names them");
 	return !err && there;
 }
 
@@ -337,13 +340,9 @@ static void decide(struct api_call *call, unsigned act)
 {
 	struct daemon *d = api_context(call);
 	struct case_pair pair = { .origin = 0 };
-	uint8_t a[PID_BYTES], b[PID_BYTES];
 
-	if (!take_pid(call, "a", a) || !take_pid(call, "b", b))
-		return;
 	pthread_mutex_lock(&registrar_of(d)->cases);
-	if (pair_read(call, memcmp(a, b, PID_BYTES) < 0 ? a : b,
-		    memcmp(a, b, PID_BYTES) < 0 ? b : a, &pair))
+	if (pair_read(call, &pair))
 		step_take(call, &pair, act);
 	pthread_mutex_unlock(&registrar_of(d)->cases);
 }

@@ -9,14 +9,17 @@
 #include "daemon/figures/route_ask.h"
 #include "daemon/fold/cases.h"
 #include "daemon/fold/identities.h"
+#include "daemon/identity/masked.h"
 #include "daemon/identity/seal.h"
 #include "daemon/intake/records.h"
 #include "daemon/registrar/ask.h"
 #include "daemon/registrar/registrar.h"
 #include "daemon/registrar/routes.h"
+#include "daemon/talent/talent_row.h"
 #include "proto/identity.pb-c.h"
 
 #define MEMBERS_MAX 256
+#define PUBLISH_MAX 500
 #define MEMORY (64u * 1024)
 #define READ_MS 60000
 
@@ -172,7 +175,7 @@ static const struct api_column columns[] = {
 
 /* After the line in the log: while one waits for a commit no snapshot of the ledgers may be open.
  */
-static bool table_begin(struct opening *o)
+static bool table_begin(struct opening *o, const struct api_column *heads, size_t n)
 {
 	struct daemon *d = api_context(o->call);
 	int err = store_read_begin(ledger_store(d->ledger), &o->ledgers, READ_MS);
@@ -182,7 +185,7 @@ static bool table_begin(struct opening *o)
 		return false;
 	}
 	arena_init(&o->arena, MEMORY);
-	o->table = api_table(o->call, columns, sizeof columns / sizeof *columns);
+	o->table = api_table(o->call, heads, n);
 	return true;
 }
 
@@ -198,10 +201,18 @@ static void table_end(struct opening *o, struct store_txn *views)
 }
 
 /* All districts' newest identity of each pid of the person. */
-static void identify(struct opening *o, struct store_txn *views, const uint8_t pid[PID_BYTES])
+static void identify(struct opening *o, struct store_txn *views)
 {
-	uint8_t members[MEMBERS_MAX][PID_BYTES];
-	size_t n = case_members(views, pid, members, MEMBERS_MAX);
+	uint8_t members[MEMBERS_MAX][PID_BYTES], pid[PID_BYTES];
+	size_t n;
+
+	o->purpose = registrar_purpose(o->call);
+	if (!registrar_named(views, text_of(api_arg(o->call, "id")), pid)) {
+		refuse(o, 404, "this is no talent's id");
+		return;
+	}
+	o->subject = pid;
+	n = case_members(views, pid, members, MEMBERS_MAX);
 
 	if (n > MEMBERS_MAX)
 		n = MEMBERS_MAX;
@@ -216,23 +227,21 @@ static void identify(struct opening *o, struct store_txn *views, const uint8_t p
 			&(struct access_line){
 				.act = o->act, .subject = pid, .purpose = o->purpose, .count = 1 }))
 		return;
-	if (!table_begin(o))
+	if (!table_begin(o, columns, sizeof columns / sizeof *columns))
 		return;
 	for (size_t i = 0; i < n; i++)
 		identity_walk(views, members[i], show_row, o);
 	table_end(o, views);
 }
 
-static void with_views(struct opening *o,
-	void (*fn)(struct opening *o, struct store_txn *views, const uint8_t pid[PID_BYTES]),
-	const uint8_t *pid)
+static void with_views(struct opening *o, void (*fn)(struct opening *o, struct store_txn *views))
 {
 	struct daemon *d = api_context(o->call);
 	struct store_txn *views;
 	int err = office_read(office_of(d), &views);
 
 	if (!err) {
-		fn(o, views, pid);
+		fn(o, views);
 		store_read_end(views);
 	} else {
 		api_fail_err(o->call, err, "the identities cannot be read");
@@ -245,19 +254,9 @@ static void identify_end(struct api_call *call, void *state, bool whole)
 	struct opening o = {
 		.call = call, .ask = state, .act = TALLY__ACCESS_ACT__ACCESS_IDENTIFY
 	};
-	const char *id = api_arg(call, "id");
-	uint8_t pid[PID_BYTES];
 
-	if (!whole)
-		goto out;
-	o.purpose = registrar_purpose(call);
-	if (strlen(id) != 2 * PID_BYTES || hex_get(pid, PID_BYTES, text_of(id)) != 0) {
-		refuse(&o, 404, "this is no talent's number: 32 hexadecimal digits");
-		goto out;
-	}
-	o.subject = pid;
-	with_views(&o, identify, pid);
-out:
+	if (whole)
+		with_views(&o, identify);
 	ask_end(state);
 }
 
@@ -285,9 +284,8 @@ static bool match_row(void *arg, const struct identity_row *row)
 }
 
 /* The line in the log stands before the first identity is opened, and counts them all. */
-static void search(struct opening *o, struct store_txn *views, const uint8_t pid[PID_BYTES])
+static void search(struct opening *o, struct store_txn *views)
 {
-	(void)pid;
 	if (!may_open(o))
 		return;
 	o->name = ask_value(o->ask, "name");
@@ -300,7 +298,7 @@ static void search(struct opening *o, struct store_txn *views, const uint8_t pid
 		    o->call, &(struct access_line){
 				     .act = o->act, .purpose = o->purpose, .count = o->count }))
 		return;
-	if (!table_begin(o))
+	if (!table_begin(o, columns, sizeof columns / sizeof *columns))
 		return;
 	identity_walk(views, NULL, match_row, o);
 	if (o->more)
@@ -315,8 +313,119 @@ static void names_end(struct api_call *call, void *state, bool whole)
 	struct opening o = { .call = call, .ask = state, .act = TALLY__ACCESS_ACT__ACCESS_NAMES };
 
 	if (whole && api_number(call, "limit", 50, 1, 1000, &o.limit))
-		with_views(&o, search, NULL);
+		with_views(&o, search);
 	ask_end(state);
 }
 
 const struct api_upload names_upload = { ask_begin, ask_data, names_end };
+
+/* ---- for publication ---- */
+
+/* The one way into a publication list: it takes masked values and nothing else of a person. */
+static void publish_row(struct api_table *table, const uint8_t pid[PID_BYTES], uint32_t district,
+	const struct masked *name, const struct masked *number)
+{
+	char id[TALENT_ID_TEXT];
+
+	talent_id_print(pid, id);
+	api_cell_str(table, id);
+	api_cell_printf(table, "%06u", district);
+	api_cell(table, (struct text){ name->text, name->n });
+	api_cell(table, (struct text){ number->text, number->n });
+}
+
+static const struct api_column publish_columns[] = {
+	{ "talent", "人才编号", "talent", API_TEXT },
+	{ "district", "区代码", "district", API_TEXT },
+	{ "name", "姓名", "name", API_TEXT },
+	{ "doc_number", "证件号码", "doc_number", API_TEXT },
+};
+
+/* The newest of a person's identities, by when it was sent; on a tie the first. */
+struct newest {
+	struct opening *o;
+	struct masked name, number;
+	uint32_t district;
+	uint64_t at_ms;
+	bool some;
+};
+
+static bool newest_row(void *arg, const struct identity_row *row)
+{
+	struct newest *n = arg;
+	uint8_t plain[SEAL_PLAIN_MOST];
+	struct identity id;
+	uint64_t at_ms = 0;
+
+	if (row_open(n->o, row, plain, &id, &at_ms) && (!n->some || at_ms > n->at_ms)) {
+		n->some = true;
+		n->at_ms = at_ms;
+		n->district = row->origin;
+		n->name = masked_name(id.name);
+		n->number = masked_number(id.doc_number);
+	}
+	explicit_bzero(plain, sizeof plain);
+	return true;
+}
+
+static void publish_one(struct opening *o, struct store_txn *views, const uint8_t pid[PID_BYTES])
+{
+	uint8_t members[MEMBERS_MAX][PID_BYTES];
+	size_t n = case_members(views, pid, members, MEMBERS_MAX);
+	struct newest newest = { .o = o };
+
+	for (size_t i = 0; i < n && i < MEMBERS_MAX; i++)
+		identity_walk(views, members[i], newest_row, &newest);
+	if (newest.some)
+		publish_row(o->table, pid, newest.district, &newest.name, &newest.number);
+}
+
+/* The ids, one after the other; false: one is nobody's. */
+static bool ids_each(struct opening *o, struct store_txn *views,
+	void (*fn)(struct opening *o, struct store_txn *views, const uint8_t pid[PID_BYTES]))
+{
+	struct text ids = text_of(api_arg(o->call, "ids"));
+
+	while (ids.n) {
+		const char *comma = memchr(ids.p, ',', ids.n);
+		size_t n = comma ? (size_t)(comma - ids.p) : ids.n;
+		uint8_t pid[PID_BYTES];
+
+		if (!registrar_named(views, text_trim((struct text){ ids.p, n }), pid))
+			return false;
+		if (fn)
+			fn(o, views, pid);
+		o->count += !fn;
+		n += comma != NULL;
+		ids = (struct text){ ids.p + n, ids.n - n };
+	}
+	return true;
+}
+
+static void publish(struct opening *o, struct store_txn *views)
+{
+	if (!may_open(o))
+		return;
+	if (!ids_each(o, views, NULL) || o->count == 0 || o->count > PUBLISH_MAX) {
+		refuse(o, 400, "--ids names no talent, or more than 500: write A,B,…");
+		return;
+	}
+	if (!registrar_note(o->call,
+		    &(struct access_line){
+			    .act = o->act, .purpose = o->purpose, .count = o->count }) ||
+		!table_begin(o, publish_columns, sizeof publish_columns / sizeof *publish_columns))
+		return;
+	(void)ids_each(o, views, publish_one);
+	table_end(o, views);
+}
+
+static void publish_end(struct api_call *call, void *state, bool whole)
+{
+	struct opening o = { .call = call, .ask = state, .act = TALLY__ACCESS_ACT__ACCESS_PUBLISH };
+
+	if (whole)
+		with_views(&o, publish);
+	ask_end(state);
+}
+
+const struct api_upload publish_upload = { ask_begin, ask_data, publish_end };

@@ -25,8 +25,9 @@
 #define MEMORY (512u * 1024)
 #define READ_MS 60000
 #define RENEW_ENTRIES 10000
-#define KEYS_MAX 4096 /* records of one person that are told from others when they are taken back \
-		       */
+#define KEYS_MAX \
+	4096 /* records of one person that are told from others when they are taken back \
+	      */
 
 struct subject {
 	struct api_call *call;

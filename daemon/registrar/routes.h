@@ -8,7 +8,7 @@ void route_access_list(struct api_call *call);
 void route_access_verify(struct api_call *call);
 void route_access_alerts(struct api_call *call);
 
-extern const struct api_upload identify_upload, names_upload;
+extern const struct api_upload identify_upload, names_upload, publish_upload;
 extern const struct api_upload export_upload, erase_upload;
 
 void route_case_list(struct api_call *call);

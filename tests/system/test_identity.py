@@ -182,7 +182,7 @@ GRANTS = {"unlisted": set(), "viewer": {"viewer"}, "operator": {"viewer", "opera
 RIGHTS = {
     "talent identify": "registrar", "talent names": "registrar", "case list": "operator", "case link": "registrar",
     "case unlink": "registrar", "case not-same": "registrar", "access list": "admin", "access verify": "admin", "access alerts": "admin",
-    "person export": "registrar", "person erase": "registrar",
+    "talent publish": "registrar", "person export": "registrar", "person erase": "registrar",
 }
 
 
@@ -355,3 +355,27 @@ def test_erased_is_erased_and_figures_stay(city):
     one.start()
     city.check_equal()
     assert [r["value"] for r in person(one, "export", LI[1], "--purpose", "x").json()[:1]] == [LI[0]]
+
+
+# ---- for publication ----
+
+def test_a_list_for_publication_is_masked(city):
+    one, two = city.districts.values()
+    load(one, "certificate", HEAD, certificate(1, *WANG), certificate(2, "穆勒", card_2017("DEU", "050412", 1), doc_type="553"))
+    load(two, "certificate", HEAD, certificate(3, *LI))
+    city.wait_folded()
+    found = [r["id"] for r in city.city.ctl("talent", "find", output="json").json()]
+    assert len(found) == 3
+    r = city.city.ctl("talent", "publish", "--ids", ",".join(found), "--purpose", "公示", "--registrar-key", output="json",
+                      stdin=city.registrar[1] + "\n")
+    rows = r.json()
+    assert {(x["name"], x["doc_number"]) for x in rows} == {
+        ("王**", WANG[1][:6] + "*" * 12), ("李**", LI[1][:6] + "*" * 12), ("穆*", "DEU31" + "*" * 10)}
+    assert [x["talent"] for x in rows] == found
+    for name, number in (WANG, LI):
+        assert name not in r.out and number not in r.out and number[6:14] not in r.out
+    assert [(x["act"], x["count"]) for x in log_of(city)] == [("公示名单", 3)]
+    assert "names no talent" in city.city.ctl("talent", "publish", "--ids", "T0", "--purpose", "x", "--registrar-key", codes=None,
+                                              stdin=city.registrar[1] + "\n").err
+    one_found = identify(city, found[0], "--purpose", "an award").json()  # the public id will do everywhere
+    assert one_found and one_found[0]["name"] in (WANG[0], LI[0], "穆勒")
