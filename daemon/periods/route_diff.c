@@ -38,15 +38,18 @@ struct diff {
 	bool people, zh;
 };
 
-#define COLUMNS 7
+#define COLUMNS 10
 static const struct api_column columns[COLUMNS] = {
 	{ "what", "变动", "what", API_TEXT },
 	{ "area", "地区", "area", API_TEXT },
 	{ "register", "登记册", "register", API_TEXT },
 	{ "item", "单元格或记录", "cell or record", API_TEXT },
-	{ "m", "前", "m", API_TEXT },
-	{ "n", "后", "n", API_TEXT },
-	{ "difference", "差额", "difference", API_TEXT },
+	{ "m", "前", "m", API_DECIMAL },
+	{ "n", "后", "n", API_DECIMAL },
+	{ "difference", "差额", "difference", API_DECIMAL },
+	{ "status", "状态", "status", API_TEXT },
+	{ "before", "前条目", "entry before", API_INT },
+	{ "after", "后条目", "entry after", API_INT },
 };
 
 static void cell_put(struct diff *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -104,25 +107,42 @@ static void difference_put(struct diff *d, const struct frozen_line *a, const st
 	}
 	by = to < from ? (uint64_t)(from - to) : (uint64_t)(to - from);
 	if (decimals == 0)
-		cell_put(d, "%s%llu", to < from ? "-" : "+", (unsigned long long)(by / 100));
+		cell_put(d, "%s%llu", to < from ? "-" : "", (unsigned long long)(by / 100));
 	else if (decimals == 1)
-		cell_put(d, "%s%llu.%llu", to < from ? "-" : "+", (unsigned long long)(by / 100),
+		cell_put(d, "%s%llu.%llu", to < from ? "-" : "", (unsigned long long)(by / 100),
 			(unsigned long long)(by % 100 / 10));
 	else
-		cell_put(d, "%s%llu.%02llu", to < from ? "-" : "+", (unsigned long long)(by / 100),
+		cell_put(d, "%s%llu.%02llu", to < from ? "-" : "", (unsigned long long)(by / 100),
 			(unsigned long long)(by % 100));
 }
 
-/* A value as it stands, or why there is none. A text leaves zeros out: what it does not have is 0
- * where the other one has a number. */
+/* A value; empty where it is held back or does not apply. A text leaves zeros out: what it does not
+ * have is 0 where the other one has a number. */
 static void value_put(struct diff *d, const struct frozen_line *l, const struct frozen_line *other)
 {
 	if (!l)
 		cell_put(d, "%s", other->value.n ? "0" : "");
-	else if (l->value.n)
-		cell_put(d, "%.*s", (int)l->value.n, l->value.p);
 	else
-		cell_put(d, "(%.*s %.*s)", (int)l->obs.n, l->obs.p, (int)l->conf.n, l->conf.p);
+		cell_put(d, "%.*s", (int)l->value.n, l->value.p);
+}
+
+static bool is_plain(const struct frozen_line *l)
+{
+	return !l || (text_is(l->obs, "A") && text_is(l->conf, "F"));
+}
+
+/* What stands instead of a number, before and after: "A C > A F". */
+static void status_put(struct diff *d, const struct frozen_line *a, const struct frozen_line *b)
+{
+	static const struct frozen_line none;
+	const struct frozen_line *x = a ? a : &none, *y = b ? b : &none;
+
+	if (is_plain(a) && is_plain(b))
+		cell_put(d, "%s", "");
+	else
+		cell_put(d, "%.*s %.*s > %.*s %.*s", (int)x->obs.n, x->obs.n ? x->obs.p : "",
+			(int)x->conf.n, x->conf.n ? x->conf.p : "", (int)y->obs.n,
+			y->obs.n ? y->obs.p : "", (int)y->conf.n, y->conf.n ? y->conf.p : "");
 }
 
 static bool cell_one(void *arg, const struct frozen_line *a, const struct frozen_line *b)
@@ -145,6 +165,9 @@ static bool cell_one(void *arg, const struct frozen_line *a, const struct frozen
 	value_put(d, a, b);
 	value_put(d, b, a);
 	difference_put(d, a, b);
+	status_put(d, a, b);
+	cell_put(d, "%s", "");
+	cell_put(d, "%s", "");
 	return true;
 }
 
@@ -163,7 +186,7 @@ static const struct {
 static void position_put(struct diff *d, uint64_t position)
 {
 	if (position)
-		cell_put(d, "#%llu", (unsigned long long)position);
+		cell_put(d, "%llu", (unsigned long long)position);
 	else
 		cell_put(d, "%s", "");
 }
@@ -181,9 +204,10 @@ static void record_one(void *arg, const struct touched *t)
 	cell_put(d, "%06u", t->origin);
 	cell_put(d, "%.*s", (int)t->reg.n, t->reg.n ? t->reg.p : "");
 	cell_put(d, "%.*s", (int)t->key.n, t->key.n ? t->key.p : "");
+	for (int i = 0; i < 4; i++)
+		cell_put(d, "%s", "");
 	position_put(d, t->before);
 	position_put(d, t->after);
-	cell_put(d, "%s", "");
 }
 
 static bool stopping(void *arg)
@@ -333,13 +357,16 @@ static int take(struct api_call *call, struct version_call *c)
 
 static void notes_put(struct api_table *table, const struct diff *d)
 {
-	char n[16] = LIVE;
+	char n[32];
 
-	if (!d->n.live)
-		snprintf(n, sizeof(n), "%u", d->n.number);
+	if (d->n.live)
+		snprintf(n, sizeof(n), "%s", d->zh ? "现状" : "now");
+	else
+		snprintf(n, sizeof(n), d->zh ? "第 %u 版" : "%u", d->n.number);
 	api_note(table,
-		d->zh ? "%s %s 第 %u 版与 %s：%llu 格不同；造成变动的记录 %llu 条"
-		      : "form %s %s, version %u and %s: %llu cells differ; %llu records made it",
+		d->zh ? "%s %s 第 %u 版与%s：%llu 格不同；带来变动的记录 %llu 条"
+		      : "form %s %s, version %u and %s: %llu cells differ; %llu records bring "
+			"something else",
 		d->form, api_arg(d->call, "period"), d->m.number, n, (unsigned long long)d->cells,
 		(unsigned long long)d->records);
 	if (d->cells > d->limit || d->records > d->limit)

@@ -144,21 +144,22 @@ def test_diff(story):
             old, new = (cells(csv(city, form, period, v, *how)) for v in (1, 2))
             expected = {c: (old.get(c, "0"), new.get(c, "0")) for c in {*old, *new} if old.get(c) != new.get(c)}
             rows = [r for r in found if r["what"] == what]
-            assert {f"{r['area']},{r['item']}": (r["m"], r["n"]) for r in rows} == expected and expected
+            assert {f"{r['area']},{r['item']}": (float(r["m"]), float(r["n"])) for r in rows} == \
+                {c: tuple(map(float, pair)) for c, pair in expected.items()} and expected
             assert all(abs(float(r["difference"]) - (float(r["n"]) - float(r["m"]))) < 0.001 for r in rows)
         before, after = (positions(city, form, period, v) for v in (1, 2))
         records = [r for r in found if not r["what"].startswith("cell")]
         seen |= {r["what"] for r in records}
         assert len({(r["area"], r["register"], r["item"]) for r in records}) == len(records)
         for r in records:
-            at = int((r["n"] or r["m"])[1:])
+            at = r["after"] or r["before"]
             row = city.ctl("ledger", "show", r["area"], "--from", at, "--to", at, output="json").json()[0]
             assert (row["register"], row["key"]) == (r["register"], r["item"]) and row["kind"] == "record"
-            if r["n"]:
+            if r["after"]:
                 assert before[r["area"]] < at <= after[r["area"]]
-            if r["m"]:
-                assert int(r["m"][1:]) <= before[r["area"]]
-            assert bool(r["m"]) == (r["what"] in ("corrected", "retracted")) and bool(r["n"]) == (r["what"] != "retracted")
+            if r["before"]:
+                assert r["before"] <= before[r["area"]]
+            assert bool(r["before"]) == (r["what"] in ("corrected", "retracted")) and bool(r["after"]) == (r["what"] != "retracted")
     assert seen >= {"late", "corrected", "retracted"}
     table = city.ctl("--lang", "en", "period", "diff", "02", "2019-06", "1", "2", "--limit", "3").out
     assert "the first 3 of each are shown" in table
