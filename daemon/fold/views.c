@@ -313,31 +313,45 @@ static int ground_job(struct store_txn *t, void *arg)
 	return store_txn_err(t);
 }
 
-/* The talents of the last life. */
-static int talents_load(struct views *v)
+/* The talents of the last life, as many at a time as a chunk has. */
+static int talents_read(struct views *v, struct store_txn *t, struct talent_change *changes)
 {
-	struct store_cursor *c = NULL;
-	struct store_txn *t;
+	struct store_cursor *c = store_cursor_open(t, VIEW_TALENT);
 	struct text key, value;
-	int err = store_read_begin(v->store, &t, LOAD_MS);
+	size_t n = 0;
+	bool ok = true;
 
-	if (err)
-		return err;
-	v->talents = talent_index_open(v->conf.rules, clock_date(clock_wall_ms()));
-	if (v->talents)
-		c = store_cursor_open(t, VIEW_TALENT);
-	for (bool more = c && store_seek(c, (struct text){ 0 }, &key, &value); more && !err;
+	for (bool more = c && store_seek(c, (struct text){ 0 }, &key, &value); more && ok;
 		more = store_next(c, &key, &value)) {
-		struct talent_change change = { .row = value };
-
 		if (key.n != PID_BYTES)
 			continue;
-		memcpy(change.pid, key.p, PID_BYTES);
-		err = talent_index_put(v->talents, &change, 1) ? 0 : ERR_NOMEM;
+		memcpy(changes[n].pid, key.p, PID_BYTES);
+		changes[n++].row = value;
+		if (n < CHUNK)
+			continue;
+		ok = talent_index_put(v->talents, changes, n);
+		n = 0;
 	}
+	ok = ok && talent_index_put(v->talents, changes, n);
+	return ok ? store_txn_err(t) : ERR_NOMEM;
+}
+
+static int talents_load(struct views *v)
+{
+	struct talent_change *changes = calloc(CHUNK, sizeof(*changes));
+	struct store_txn *t;
+	int err = changes ? 0 : ERR_NOMEM;
+
+	v->talents = talent_index_open(v->conf.rules, clock_date(clock_wall_ms()));
+	if (!v->talents)
+		err = ERR_NOMEM;
 	if (!err)
-		err = v->talents ? store_txn_err(t) : ERR_NOMEM;
-	store_read_end(t);
+		err = store_read_begin(v->store, &t, LOAD_MS);
+	if (!err) {
+		err = talents_read(v, t, changes);
+		store_read_end(t);
+	}
+	free(changes);
 	return err;
 }
 

@@ -1,80 +1,82 @@
-/* Searching the index: a query becomes words and masks, and goes over all rows (talent_index.c says
- * how they lie). */
+/* Searching a version of the index: block by block, a condition at a time over a column, each
+ * leaving a byte a row: 1 for who still fits. The loops have a fixed length and no branch, so that
+ * the compiler makes vectors of them. Who is left is counted; rows are looked at more closely for
+ * the page, for facets, and for occupations, whose signatures say only who may have them. */
 #include "daemon/talent/talent_index_inside.h"
 
-static void state_of(
-	const struct talent_index *x, const struct block *b, unsigned row, struct talent_state *s)
-{
-	const struct line *l = &b->lines[row];
-	size_t first = occ_begin(b, row);
+/* ---- conditions on a column ---- */
 
-	*s = (struct talent_state){ .level = (uint8_t)l->w[0],
-		.status = (uint8_t)(l->w[0] >> W0_STATUS),
-		.industry = (uint8_t)(l->w[0] >> W0_INDUSTRY),
-		.sex = l->w[0] >> W0_SEX & 3,
-		.in = l->w[0] >> W0_IN & 1,
-		.birth_year = (uint16_t)(l->w[0] >> W0_BIRTH),
-		.district = x->areas[l->w[0] >> W0_DISTRICT & (TALENT_DISTRICTS_MAX - 1)],
-		.honours = l->w[1] & 0xffffff,
-		.chains = l->w[1] >> W1_CHAINS & 0xffff,
-		.programmes = l->w[2] & 0xffff,
-		.areas = l->w[2] >> W2_AREAS & 0xffff,
-		.n_occs = b->occ_end[row] - first };
-	memcpy(s->occs, b->occs + first, s->n_occs * sizeof(*s->occs));
+static void keep_equal8(uint8_t *restrict ok, const uint8_t *restrict v, uint8_t value)
+{
+	for (unsigned i = 0; i < BLOCK; i++)
+		ok[i] &= v[i] == value;
 }
 
-/* A query in the words of a line. */
-struct probe {
-	uint64_t equal[3], mask[3];		     /* (word ^ equal) & mask must be 0 */
-	uint64_t honours, chains, programmes, areas; /* one bit of each that is not 0 */
-	uint8_t level;
-	unsigned born_from, born_to;
-	bool occs;
+static void keep_from8(uint8_t *restrict ok, const uint8_t *restrict v, uint8_t least)
+{
+	for (unsigned i = 0; i < BLOCK; i++)
+		ok[i] &= v[i] >= least;
+}
+
+static void keep_within16(
+	uint8_t *restrict ok, const uint16_t *restrict v, uint16_t least, uint16_t most)
+{
+	for (unsigned i = 0; i < BLOCK; i++)
+		ok[i] &= (v[i] >= least) & (v[i] <= most);
+}
+
+static void keep_any16(uint8_t *restrict ok, const uint16_t *restrict v, uint16_t bits)
+{
+	for (unsigned i = 0; i < BLOCK; i++)
+		ok[i] &= (v[i] & bits) != 0;
+}
+
+static void keep_any32(uint8_t *restrict ok, const uint32_t *restrict v, uint32_t bits)
+{
+	for (unsigned i = 0; i < BLOCK; i++)
+		ok[i] &= (v[i] & bits) != 0;
+}
+
+static void keep_all32(uint8_t *restrict ok, const uint32_t *restrict v, uint32_t bits)
+{
+	for (unsigned i = 0; i < BLOCK; i++)
+		ok[i] &= (v[i] & bits) == bits;
+}
+
+/* ---- a query ---- */
+
+struct search {
+	const struct talent_index *x;
+	const struct version *v;
+	const struct talent_query *q;
+	uint16_t district, born_from, born_to;
+	uint32_t signs;
 	bool nothing; /* a district that nobody stands in */
 };
 
-static void probe_equal(struct probe *p, unsigned shift, uint64_t mask, uint64_t value)
+static uint16_t year_within(int year)
 {
-	p->mask[0] |= mask << shift;
-	p->equal[0] |= value << shift;
+	return year < 0 ? 0 : year > 0xffff ? 0xffff : (uint16_t)year;
 }
 
-static void probe_make(struct probe *p, const struct talent_index *x, const struct talent_query *q)
+static void search_init(struct search *s)
 {
-	*p = (struct probe){ .level = q->level_min,
-		.honours = q->honours,
-		.chains = (uint64_t)q->chains << W1_CHAINS,
-		.programmes = q->programmes,
-		.areas = (uint64_t)q->areas << W2_AREAS,
-		.born_from = q->born_from > 0 ? (unsigned)q->born_from : 0,
-		.born_to = q->born_to > 0 ? (unsigned)q->born_to : 0xffff,
-		.occs = q->occ_most != 0 };
-	if (!p->born_from && p->born_to != 0xffff)
-		p->born_from = 1;
-	if (!q->outside)
-		probe_equal(p, W0_IN, 1, 1);
-	if (q->status)
-		probe_equal(p, W0_STATUS, 0xff, q->status);
-	if (q->industry)
-		probe_equal(p, W0_INDUSTRY, 0xff, q->industry);
-	if (q->sex)
-		probe_equal(p, W0_SEX, 3, q->sex);
-	if (q->district) {
-		size_t i = 0;
+	const struct talent_query *q = s->q;
+	uint32_t span = q->occ_most - q->occ_least;
+	size_t i = 0;
 
-		while (i < x->n_areas && x->areas[i] != q->district)
-			i++;
-		p->nothing = i == x->n_areas;
-		probe_equal(p, W0_DISTRICT, 0xffff, i);
-	}
-	if (p->occs) {
-		uint32_t span = q->occ_most - q->occ_least;
-		unsigned steps = span == 0 ? 4 : span < 100 ? 3 : span < 10000 ? 2 : span < 1000000;
-		uint64_t bits = (uint64_t)occ_signature(q->occ_least, steps) << W2_OCCS;
-
-		p->mask[2] |= bits;
-		p->equal[2] |= bits;
-	}
+	/* Who has no year of birth (0) is within no bounds. */
+	s->born_from = year_within(q->born_from > 0 || !q->born_to ? q->born_from : 1);
+	s->born_to = q->born_to ? year_within(q->born_to) : 0xffff;
+	if (q->occ_most)
+		s->signs = occ_signature(q->occ_least, span == 0      ? 4
+						       : span < 100   ? 3
+						       : span < 10000 ? 2
+								      : span < 1000000);
+	while (q->district && i < s->v->n_areas && s->x->areas[i] != q->district)
+		i++;
+	s->district = (uint16_t)i;
+	s->nothing = q->district && i == s->v->n_areas;
 }
 
 static bool occs_take(const struct talent_query *q, const uint32_t *occs, size_t n)
@@ -89,15 +91,81 @@ static bool occs_take(const struct talent_query *q, const uint32_t *occs, size_t
 	return false;
 }
 
-static inline bool line_takes(const struct probe *p, const struct line *l)
+/* Leaves in `ok` who fits; returns how many. */
+static unsigned block_fit(const struct search *s, const struct block *b, uint8_t ok[BLOCK])
 {
-	uint64_t w0 = l->w[0], w1 = l->w[1], w2 = l->w[2];
-	unsigned birth = w0 >> W0_BIRTH & 0xffff;
+	const struct talent_query *q = s->q;
+	unsigned n = 0;
 
-	return (((w0 ^ p->equal[0]) & p->mask[0]) | ((w2 ^ p->equal[2]) & p->mask[2])) == 0 &&
-	       (uint8_t)w0 >= p->level && birth >= p->born_from && birth <= p->born_to &&
-	       (!p->honours || (w1 & p->honours)) && (!p->chains || (w1 & p->chains)) &&
-	       (!p->programmes || (w2 & p->programmes)) && (!p->areas || (w2 & p->areas));
+	memset(ok, 1, b->n);
+	memset(ok + b->n, 0, BLOCK - b->n);
+	if (!q->outside)
+		keep_equal8(ok, b->in, 1);
+	if (q->level_min)
+		keep_from8(ok, b->level, q->level_min);
+	if (q->status)
+		keep_equal8(ok, b->status, q->status);
+	if (q->industry)
+		keep_equal8(ok, b->industry, q->industry);
+	if (q->sex)
+		keep_equal8(ok, b->sex, q->sex);
+	if (s->born_from || s->born_to != 0xffff)
+		keep_within16(ok, b->birth, s->born_from, s->born_to);
+	if (q->district)
+		keep_within16(ok, b->district, s->district, s->district);
+	if (q->programmes)
+		keep_any16(ok, b->programmes, (uint16_t)q->programmes);
+	if (q->areas)
+		keep_any16(ok, b->areas, (uint16_t)q->areas);
+	if (q->chains)
+		keep_any16(ok, b->chains, (uint16_t)q->chains);
+	if (q->honours)
+		keep_any32(ok, b->honours, q->honours);
+	if (q->occ_most) {
+		keep_all32(ok, b->signs, s->signs);
+		for (unsigned i = memchr(ok, 1, b->n) ? 0 : b->n; i < b->n; i++)
+			ok[i] = ok[i] && occs_take(q, b->occs + occ_begin(b, i),
+						 b->occ_end[i] - occ_begin(b, i));
+	}
+	for (unsigned i = 0; i < BLOCK; i++)
+		n += ok[i];
+	return n;
+}
+
+static void state_of(
+	const struct talent_index *x, const struct block *b, unsigned row, struct talent_state *s)
+{
+	size_t first = occ_begin(b, row);
+
+	*s = (struct talent_state){ .in = b->in[row],
+		.level = b->level[row],
+		.status = b->status[row],
+		.industry = b->industry[row],
+		.sex = b->sex[row],
+		.birth_year = b->birth[row],
+		.district = x->areas[b->district[row]],
+		.honours = b->honours[row],
+		.chains = b->chains[row],
+		.programmes = b->programmes[row],
+		.areas = b->areas[row],
+		.n_occs = b->occ_end[row] - first };
+	if (s->n_occs)
+		memcpy(s->occs, b->occs + first, s->n_occs * sizeof(*s->occs));
+}
+
+/* Those of a block that belong on the page. */
+static void page_fill(const struct search *s, const struct block *b, const uint8_t ok[BLOCK],
+	const uint8_t *after, struct talent_hit *hits, size_t limit, struct talent_found *found)
+{
+	for (unsigned i = 0; i < b->n && !found->more; i++) {
+		if (!ok[i] || (after && memcmp(b->pids[i], after, PID_BYTES) <= 0))
+			continue;
+		found->more = found->n == limit;
+		if (found->more)
+			return;
+		memcpy(hits[found->n].pid, b->pids[i], PID_BYTES);
+		state_of(s->x, b, i, &hits[found->n++].state);
+	}
 }
 
 bool talent_query_takes(const struct talent_query *q, const struct talent_state *s)
@@ -120,36 +188,29 @@ void talent_index_find(struct talent_index *x, const struct talent_query *q,
 	const uint8_t after[PID_BYTES], struct talent_hit *hits, size_t limit,
 	struct talent_found *found, struct talent_facets *facets)
 {
-	struct probe p;
+	struct version *v = version_take(x);
+	struct search s = { .x = x, .v = v, .q = q };
+	uint8_t ok[BLOCK];
 
-	pthread_rwlock_rdlock(&x->lock);
-	*found = (struct talent_found){ .day = x->day };
-	probe_make(&p, x, q);
-	for (size_t i = 0; i < x->n && !p.nothing; i++) {
-		const struct block *b = x->blocks[i];
+	*found = (struct talent_found){ .day = v->day };
+	search_init(&s);
+	for (size_t i = 0; i < v->n && !s.nothing; i++) {
+		const struct block *b = v->blocks[i];
+		unsigned n = block_fit(&s, b, ok);
 
-		for (unsigned row = 0; row < b->n; row++) {
-			if (!line_takes(&p, &b->lines[row]))
-				continue;
-			if (p.occs && !occs_take(q, b->occs + occ_begin(b, row),
-					      b->occ_end[row] - occ_begin(b, row)))
-				continue;
-			found->total++;
-			if (facets) {
-				struct talent_state s;
+		found->total += n;
+		if (!n)
+			continue;
+		if (!found->more)
+			page_fill(&s, b, ok, after, hits, limit, found);
+		for (unsigned row = 0; facets && row < b->n; row++) {
+			struct talent_state state;
 
-				state_of(x, b, row, &s);
-				talent_facets_add(facets, q, &s, x->day / 10000);
-			}
-			if (found->more || (after && memcmp(b->pids[row], after, PID_BYTES) <= 0))
+			if (!ok[row])
 				continue;
-			if (found->n == limit) {
-				found->more = true;
-				continue;
-			}
-			memcpy(hits[found->n].pid, b->pids[row], PID_BYTES);
-			state_of(x, b, row, &hits[found->n++].state);
+			state_of(x, b, row, &state);
+			talent_facets_add(facets, q, &state, v->day / 10000);
 		}
 	}
-	pthread_rwlock_unlock(&x->lock);
+	version_give(x, v);
 }

@@ -6,7 +6,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/talent/talent_index.h"
 
-#define PEOPLE 3000
+#define PEOPLE 6000
 
 struct person {
 	uint8_t pid[PID_BYTES];
@@ -196,9 +196,14 @@ static void search_equals_walk(struct talent_index *x, int day)
 	free(facets);
 }
 
+static struct person *person_of(const uint8_t pid[PID_BYTES])
+{
+	return bsearch(pid, people, PEOPLE, sizeof(*people), by_pid);
+}
+
 static bool row_of(void *arg, const uint8_t pid[PID_BYTES], struct text *row)
 {
-	struct person *p = bsearch(pid, people, PEOPLE, sizeof(*people), by_pid);
+	struct person *p = person_of(pid);
 
 	(void)arg;
 	assert_non_null(p);
@@ -225,9 +230,10 @@ static void searches_find_what_a_walk_finds(void **state)
 		qsort(people, PEOPLE, sizeof(*people), by_pid);
 		x = talent_index_open(rules, day);
 		for (unsigned round = 0; round < 30; round++) {
-			struct talent_change changes[400];
+			struct talent_change changes[900];
 			struct talent_index_stats st;
-			size_t n = any(400), there = 0;
+			size_t n = any(900), there = 0;
+			bool at_once = any(2);
 
 			for (size_t i = 0; i < n; i++) {
 				/* At times most of them go. */
@@ -238,8 +244,14 @@ static void searches_find_what_a_walk_finds(void **state)
 					person_make(p);
 				memcpy(changes[i].pid, p->pid, PID_BYTES);
 				changes[i].row = (struct text){ p->row, p->n };
-				assert_true(talent_index_put(x, &changes[i], 1));
+				if (!at_once)
+					assert_true(talent_index_put(x, &changes[i], 1));
 			}
+			/* Some people stand in it twice; then both have the last row. */
+			for (size_t i = 0; i < n && at_once; i++)
+				changes[i].row.n = person_of(changes[i].pid)->n;
+			if (at_once)
+				assert_true(talent_index_put(x, changes, n));
 			if (any(3) == 0) {
 				day = 20120101 + (int)any(16) * 10000 + (int)any(12) * 100;
 				assert_true(talent_index_turn(x, day, row_of, NULL));

@@ -1,0 +1,113 @@
+"""The talent database in the bench: search under import in a city of ten thousand talents and of a million, what a talent costs the
+fold, what the index takes. Called by bench.py; alone: `bench_talents.py` prints the figures (BENCH_TALENTS for fewer than a million)."""
+
+import csv
+import os
+import sys
+import threading
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+for folder in ("system", "generator", "bench"):
+    sys.path.insert(0, os.path.join(ROOT, "tests", folder))
+
+import made_up  # noqa: E402
+from cluster import Cluster, wait_for  # noqa: E402
+
+TALENTS = int(os.environ.get("BENCH_TALENTS", "1000000"))
+FEW = min(10_000, TALENTS // 2)
+COST = min(20_000, TALENTS // 4)  # records of whom the fold's cost is taken
+STIRRED = 2000
+TIMES = 400
+DISTRICTS = ["310115", "310112"]
+OCCUPATIONS = [f"6-{a:02d}-{b:02d}-{c:02d}" for a in (4, 11, 18, 20, 25, 29) for b in (1, 2, 3) for c in (1, 2, 3, 4, 5)]
+FIELDS = ("number", "name", "doc_type", "doc_number", "kind", "source", "occupation", "level", "issued_on")
+
+FIRST = "/v1/talents?limit=50"
+SEARCHES = [FIRST, f"{FIRST}&level_min=2", f"{FIRST}&occupation=6-18-01-03", f"{FIRST}&occupation=6-18&level_min=1", f"{FIRST}&area=310112",
+            f"{FIRST}&age_max=118&level_min=2", f"{FIRST}&honour=grand", f"{FIRST}&programme=4&area=zhangjiang", f"{FIRST}&sex=2&occupation=6-2"]
+
+
+def certificates(path, first, n, levels, flip=0):
+    """n certificates of as many people, the index of the first one; `flip` shifts the levels: the same records, changed."""
+    with open(path, "w", encoding="utf-8", newline="") as f:
+        w = csv.writer(f)
+        w.writerow(FIELDS)
+        for i in range(first, first + n):
+            number = made_up.certificate_number("level_social", "310115", 2019, levels[i % len(levels)], i)
+            w.writerow((number, made_up.name(i), "111", made_up.resident_number(i)[0], "level_social", "assessment", OCCUPATIONS[i % len(OCCUPATIONS)],
+                        levels[(i + flip) % len(levels)], f"2019-{i % 12 + 1:02d}-{i % 28 + 1:02d}"))
+    return path
+
+
+class Stir(threading.Thread):
+    """An import of certificates that never ends: changed, and changed back."""
+
+    def __init__(self, node, paths):
+        super().__init__()
+        self.node, self.paths, self.ended, self.times = node, paths, threading.Event(), 0
+
+    def run(self):
+        while not self.ended.is_set():
+            self.node.load("certificate", self.paths[self.times % 2])
+            self.times += 1
+
+    def __enter__(self):
+        self.start()
+        wait_for("an import to run", lambda: self.times, 120)
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.join()
+
+
+def talents(report, where, tool, processor):
+    cluster = Cluster()
+    try:
+        cluster.build(DISTRICTS).start()
+        node, other, city = cluster.districts[DISTRICTS[0]], cluster.districts[DISTRICTS[1]], cluster.city
+        file = os.path.join(where, "certificates.csv")
+
+        def fold_cost(first, levels):
+            """Processor time of the city for records of people who were not there."""
+            before = processor(city)
+            other.load("certificate", certificates(file, first, COST, levels), seconds=600)
+            cluster.wait_folded(600)
+            return (processor(city) - before) * 1e6 / COST
+
+        def cost():
+            plain, talent = fold_cost(30_000_000, "54"), fold_cost(31_000_000, "32")
+            return [("processor a record, city, nobody's talent", plain, "µs", None, None),
+                    ("processor a record, city, a talent's", talent, "µs", None, None)]
+
+        def searched(n, name):
+            stirred = [certificates(f"{file}.{flip}", 0, STIRRED, "321", flip) for flip in (1, 0)]
+            with Stir(node, stirred):
+                hits = tool("load", "shows", city.socket, TIMES, *SEARCHES).split()
+                facets = tool("load", "shows", city.socket, 40, *(f"{p}&facets" for p in SEARCHES)).split()
+            cluster.wait_folded(600)
+            return [(f"talent find, {name}, p50", float(hits[1]), "ms", None, None),
+                    (f"talent find, {name}, p99", float(hits[2]), "ms", None, ("≤", 5)),
+                    (f"talent facets, {name}, p50", float(facets[1]), "ms", None, None),
+                    (f"talent index, {name}", city.metrics()["tally_talents_bytes"] / 1e6, "MB", None, None)]
+
+        def grow(first, n, name):
+            for at in range(first, first + n, 200_000):
+                node.load("certificate", certificates(file, at, min(200_000, first + n - at), "321"), seconds=1200)
+            cluster.wait_folded(1200)
+            return searched(n, name)
+
+        report.case(lambda: grow(0, FEW, f"{FEW:,}"))
+        report.case(cost)
+        report.case(lambda: grow(FEW, TALENTS - FEW, f"{TALENTS:,}"))
+    finally:
+        cluster.close(check=False)
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    import bench
+
+    with tempfile.TemporaryDirectory(prefix="tlyb", dir="/tmp") as folder:
+        talents(bench.Report(folder), folder, bench.tool, bench.processor)
