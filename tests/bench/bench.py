@@ -18,7 +18,8 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
 
-from cluster import BUILD, Cluster, program, wait_for  # noqa: E402
+import madeup  # noqa: E402
+from cluster import BUILD, Cluster, ctl, program, wait_for  # noqa: E402
 from data import Data  # noqa: E402
 
 DISTRICTS = ["310115", "310112", "310101", "310113"]
@@ -141,6 +142,31 @@ def readers(where):
         finally:
             cluster.close(check=False)
     return figures
+
+
+def sealing(where):
+    """What it costs that everybody qualifies: the same certificates into a collector with a registrar key, and into one without."""
+    spent, rows = [], 10_000
+    path = os.path.join(where, "certificates.csv")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(madeup.HEAD + "\n" + "".join(
+            madeup.certificate(i, f"甲{chr(0x4e00 + i % 5000)}", madeup.resident(f"190{3 + i // 5000}0105", i % 999, f"31{i // 999:04d}")) + "\n"
+            for i in range(rows)))
+    for sealed in (False, True):
+        cluster = Cluster()
+        try:
+            keys = os.path.join(cluster.dir, "registrar")
+            public = ctl("keygen", "--registrar", keys, output="json").json()["registrar"]
+            node = cluster.build(DISTRICTS[:1]).districts[DISTRICTS[0]]
+            node.setting(**({"registrar": public} if sealed else {})).start()
+            before = processor(node)
+            assert node.load("certificate", path)[0] == rows
+            spent.append(processor(node) - before)
+            assert not sealed or node.last() == 1 + 2 * rows
+        finally:
+            cluster.close(check=False)
+    cost = (spent[1] - spent[0]) / rows * 1e6
+    return [("sealing cost, a person who qualifies", cost, "µs", None, ("≤", 250))]
 
 
 def memory(cluster):
@@ -280,6 +306,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="tlyb", dir="/tmp") as where:
         report = Report(where)
         report.case(lambda: readers(where))
+        report.case(lambda: sealing(where))
         data = Data(os.path.join(where, "data"), seed=1, people=ROWS * 4, districts=DISTRICTS, registers=["training"],
                     rows=f"training={ROWS}", broken=0, corrections=0, retractions=0)
         files = {f["district"]: data.path(f) for f in data.files if f["register"] == "training"}
