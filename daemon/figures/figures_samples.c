@@ -4,6 +4,8 @@
  * the quantile p of n values is the one at position p·n ÷ 100, rounded up (nearest rank). Sorted by
  * unit they tell how many units speak in a row, and how much the largest of them says.
  *
+ * Units of one group (holdings.h) are one here; the column that counts units counts each.
+ *
  * A row with too few values or units, or with one unit that says too much, is held back (C); what
  * follows from that for other rows: figures_hold.c. */
 #include "daemon/figures/figures.h"
@@ -11,6 +13,7 @@
 #include <stdlib.h>
 
 #include "daemon/fold/fold.h"
+#include "daemon/fold/holdings.h"
 #include "daemon/fold/samples.h"
 
 struct one {
@@ -44,8 +47,10 @@ static int by_unit(const void *a, const void *b)
 }
 
 /* One stored value into all rows that it counts in. */
-static int list_add(struct list *l, const struct form *f, const struct sample *s)
+static int list_add(
+	struct list *l, const struct form *f, const struct sample *s, struct holdings *groups)
 {
+	uint64_t unit = groups ? holdings_top(groups, s->unit) : s->unit;
 	uint16_t up[FORM_DIMS_MAX] = { 0 };
 
 	for (size_t k = 0; form_up_next(f, s->at.rows, &k, up);) {
@@ -59,7 +64,7 @@ static int list_add(struct list *l, const struct form *f, const struct sample *s
 			l->room = room;
 		}
 		l->at[l->n++] = (struct one){ (uint32_t)figures_row_number(f, up), s->count,
-			s->value, s->unit };
+			s->value, unit };
 	}
 	return 0;
 }
@@ -80,7 +85,9 @@ static int list_read(struct list *l, const struct figures *f, struct store_txn *
 	struct cell_key from = { f->form->index, f->area, period_code(&first), { 0 } };
 	uint8_t bytes[CELL_KEY_MAX];
 	struct text start = { (const char *)bytes, cell_key_put(bytes, &from, 0) }, key, value;
-	struct store_cursor *c = store_cursor_open(t, VIEW_SAMPLE);
+	bool grouped = f->form->publish && f->form->publish->group;
+	struct holdings *groups = grouped ? holdings_open(t, f->form) : NULL;
+	struct store_cursor *c = !grouped || groups ? store_cursor_open(t, VIEW_SAMPLE) : NULL;
 	int err = c ? 0 : store_txn_err(t) ? store_txn_err(t) : ERR_NOMEM;
 
 	for (bool more = c && store_seek(c, start, &key, &value); more && !err;
@@ -95,10 +102,11 @@ static int list_read(struct list *l, const struct figures *f, struct store_txn *
 		}
 		if (s.at.period > period_code(&last))
 			break;
-		err = list_add(l, f->form, &s);
+		err = list_add(l, f->form, &s, groups);
 	}
 	if (c)
 		store_cursor_close(c);
+	holdings_close(groups);
 	return err ? err : store_txn_err(t);
 }
 

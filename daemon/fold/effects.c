@@ -5,6 +5,7 @@
  * has no row for (a level that the form does not show) is left out of it altogether, so that totals
  * stay the sums of their rows; the caller hears of it. */
 #include "daemon/fold/facts.h"
+#include "daemon/fold/holdings.h"
 
 #include <stdlib.h>
 
@@ -395,16 +396,13 @@ static void sample_put(struct effects *e, const struct form_plan *p,
 	struct sample s = { .at = { p->form->index, e->where->origin, period_code(&period) },
 		.value = v.number,
 		.count = e->where->weight };
-	uint8_t hash[KEY_HASH_BYTES];
 
 	if (!v.present || p->form->sample != (int)i)
 		return;
 	if (p->form->publish)
 		unit = record_value(e->record, p->form->publish->unit);
-	if (unit.present) {
-		hash_key(hash, TEXT("unit"), unit.text);
-		s.unit = get_u64(hash);
-	}
+	if (unit.present)
+		s.unit = holding_unit(unit.text);
 	memcpy(s.at.rows, rows, sizeof(s.at.rows));
 	samples_add(e->samples, &s, p->form->n_dims);
 	s.at.area = e->where->city;

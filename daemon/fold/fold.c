@@ -20,6 +20,7 @@
 #include "daemon/fold/cases.h"
 #include "daemon/fold/events.h"
 #include "daemon/fold/finding.h"
+#include "daemon/fold/holdings.h"
 #include "daemon/fold/identities.h"
 #include "daemon/fold/inside.h"
 #include "daemon/fold/judged.h"
@@ -117,6 +118,7 @@ static unsigned effects_of(struct fold *f, const struct record *r, const struct 
 	}
 	if (f->talents)
 		talents_record(f->talents, r, &at, &f->changes);
+	holding_fold(f->views, f->forms, r, place);
 	return record_effects(f->forms, r, &at, &sinks);
 }
 

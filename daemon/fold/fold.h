@@ -13,7 +13,7 @@
 
 /* Goes into the digest that a views store carries: with another number all is folded anew. Raise it
  * when the fold comes to mean something else, or stores it otherwise. */
-#define FOLD_VERSION 6
+#define FOLD_VERSION 7
 
 /* Tables of a views store.
  *   META      name → value: "digest" of what the views depend on besides the ledgers
@@ -33,7 +33,8 @@
  *   IDENTITY  identities.h
  *   CASE      identities.h, cases.h
  *   TALENT    talents.h
- *   MARK      talents.h */
+ *   MARK      talents.h
+ *   HOLDING   holdings.h */
 enum {
 	VIEW_META,
 	VIEW_FOLD,
@@ -49,11 +50,12 @@ enum {
 	VIEW_CASE,
 	VIEW_TALENT,
 	VIEW_MARK,
+	VIEW_HOLDING,
 	VIEW_TABLES
 };
 #define VIEW_TABLE_NAMES \
 	"meta", "fold", "record", "person", "group", "cell", "finding", "sample", "event", \
-		"activity", "identity", "case", "talent", "mark"
+		"activity", "identity", "case", "talent", "mark", "holding"
 extern const char *const view_table_names[VIEW_TABLES];
 
 struct fold; /* scratch memory of a fold; one thread at a time */

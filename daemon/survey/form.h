@@ -80,6 +80,10 @@ struct form_publish {
 	const struct field *unit; /* who reported */
 	int64_t least_units, least_values;
 	int64_t largest; /* percent of the values that may be one unit's; 100: all */
+	/* units of one group count as one: `group` in the record of the register whose key is the
+	 * unit; NULL: each counts for itself */
+	const struct reg *group_register;
+	const struct field *group, *group_unit;
 };
 
 enum measure_kind {
@@ -280,6 +284,7 @@ struct forms {
 	unsigned n_entities;
 	/* by the register's index in registers() */
 	const struct form_plan *plans[FORMS_REGISTERS_MAX];
+	uint64_t group_registers; /* bits: a form takes groups of units from it */
 	const struct source *reg_sources[FORMS_REGISTERS_MAX];
 };
 

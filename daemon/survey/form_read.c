@@ -38,6 +38,7 @@ static const struct key publish_keys[] = {
 	{ "least_units", KEY_TEXT, true },
 	{ "least_values", KEY_TEXT, true },
 	{ "largest", KEY_TEXT, true },
+	{ "group", KEY_TEXT, false },
 };
 #define DIM_UNIONS_MAX 16
 
@@ -412,6 +413,28 @@ static int64_t number_read(struct loader *l, const struct node *section, const c
 	return v;
 }
 
+/* "REGISTER.FIELD", of a register whose key is a unit. */
+static void group_read(struct loader *l, const struct node *n, struct form_publish *p)
+{
+	const char *dot = memchr(n->text.p, '.', n->text.n);
+	struct text name = { n->text.p, dot ? (size_t)(dot - n->text.p) : n->text.n };
+	const struct reg *reg = register_find(name);
+	int field = reg && dot ? register_field(reg, text_of(dot + 1)) : -1;
+
+	if (field < 0 || reg->fields[field].type != FIELD_USCC || reg->key[0] < 0 ||
+		reg->key[1] != -2 || reg->fields[reg->key[0]].type != FIELD_USCC ||
+		form_register_index(reg) >= 64) {
+		form_refuse(l, n->line,
+			"not a credit code of a register whose key is one (register.field)",
+			n->text);
+		return;
+	}
+	p->group_register = reg;
+	p->group = &reg->fields[field];
+	p->group_unit = &reg->fields[reg->key[0]];
+	l->fs->group_registers |= 1ull << form_register_index(reg);
+}
+
 /* From how many values and units on, of the register of the form's quantiles. */
 static void publish_read(struct loader *l, const struct node *section)
 {
@@ -430,6 +453,8 @@ static void publish_read(struct loader *l, const struct node *section)
 	p->least_units = number_read(l, section, "least_units");
 	p->least_values = number_read(l, section, "least_values");
 	p->largest = number_read(l, section, "largest");
+	if (key_find(section, "group"))
+		group_read(l, key_find(section, "group"), p);
 	l->form->publish = p;
 }
 

@@ -57,11 +57,24 @@ Form("10", "half", DIMS, form_10)
 QUANTILES = {4: 10, 5: 25, 6: 50, 7: 75, 8: 90}
 
 
+def top(held_by, unit):
+    """Units of one holding count as one where it is judged what is given out; of a ring one speaks for all."""
+    path = [unit]
+    while path[-1] in held_by:
+        up = held_by[path[-1]]
+        if up in path:
+            return min(path[path.index(up):])
+        path.append(up)
+    return path[-1]
+
+
 def form_11(oracle, s):
     s.columns(WHOLE, 1, 2)
     s.columns(MONEY, *range(3, 9))
     joins = " ".join(f"join member m{i} on m{i}.dim = '11/{d[0]}' and m{i}.code = {e}" for i, (d, e) in enumerate(zip(DIMS, ROWS)))
-    answers = {}
+    answers, tops, held_by = {}, {}, {}
+    for uscc, holding in oracle.db.execute("select uscc, holding from organisation where holding is not null order by district desc"):
+        held_by[uscc] = holding  # of several districts the one with the smallest code speaks
     for area, a, b, uscc, pay in oracle.db.execute(
             f"select area, m0.row, m1.row, uscc, annual_pay from (select * from wage where year = ?) join part using (district) {joins} "
             "order by annual_pay", (int(s.period),)):
@@ -76,6 +89,7 @@ def form_11(oracle, s):
         s.put(area, row, 3, (2 * sum(p for _, p in of) + n) // (2 * n))
         for measure, p in QUANTILES.items():
             s.put(area, row, measure, of[-(-p * n // 100) - 1][1])
+        units = [tops.setdefault(u, top(held_by, u)) for u in units]
         if len(set(units)) < 5 or n < 10 or 2 * max(map(units.count, set(units))) > n:
             s.held[area, row] = "C"
     infer(s)
