@@ -11,6 +11,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/figures/frozen.h"
 #include "proto/entry.pb-c.h"
 
 #define BODY_MEMORY (512u * 1024)
@@ -82,6 +83,31 @@ static int words_check(const struct deciding *x, struct errmsg *m)
 	return 0;
 }
 
+/* Are the figures of the area, made as the district makes them, those of the signature? */
+static int figures_compare(
+	struct deciding *x, const struct return_item *item, struct store_txn *views)
+{
+	struct frozen_ask ask = { .form = x->form,
+		.period = x->period,
+		.areas = &x->area,
+		.n_areas = 1,
+		.only = x->area,
+		.closed = true };
+	const Tally__Return *r;
+	uint8_t digest[HASH_BYTES];
+	struct buf text = { 0 };
+	struct arena a;
+	int err = frozen_text(&ask, views, &text);
+
+	arena_init(&a, BODY_MEMORY);
+	r = survey_return(item->body, &a);
+	hash_entry(digest, buf_as_text(&text));
+	x->differs = !err && r && memcmp(digest, r->digest.data, HASH_BYTES) != 0;
+	arena_deinit(&a);
+	buf_deinit(&text);
+	return err;
+}
+
 static int snapshot_take(struct deciding *x, struct daemon *d, struct errmsg *m)
 {
 	struct office *o = office_of(d);
@@ -102,6 +128,8 @@ static int snapshot_take(struct deciding *x, struct daemon *d, struct errmsg *m)
 		err = state_check(x, &item, m);
 	if (!err)
 		err = hindrances_find(&ask, &x->hindrances);
+	if (!err)
+		err = figures_compare(x, &item, r.views);
 	store_read_end(r.views);
 	return err ? err : hindered(x, m);
 }

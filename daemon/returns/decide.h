@@ -18,6 +18,7 @@ struct deciding {
 	uint64_t position;	      /* of the DECISION entry */
 	uint64_t of;		      /* of the RETURN entry that it is about */
 	struct hindrances hindrances; /* in the views at that moment */
+	bool differs; /* the area's figures are not (any more) those that were signed */
 };
 /* What was sent back may be accepted: the district answered with words, and its figures stand.
  * ERR_NOTFOUND: nothing is signed; ERR_EXISTS: the period is closed, or the newest signature is

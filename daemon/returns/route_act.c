@@ -186,6 +186,7 @@ static void decide_answer(struct api_call *call, const struct deciding *x, bool 
 		{ "position", "决定位置", "position", API_INT },
 		{ "hard", "强制不符", "hard", API_INT },
 		{ "soft", "核实待说明", "soft", API_INT },
+		{ "as_signed", "与签报数相符", "as signed", API_TEXT },
 	};
 	struct api_table *t = api_table(call, columns, sizeof(columns) / sizeof(*columns));
 
@@ -197,7 +198,11 @@ static void decide_answer(struct api_call *call, const struct deciding *x, bool 
 	api_cell_int(t, (int64_t)x->position);
 	api_cell_int(t, (int64_t)x->hindrances.hard);
 	api_cell_int(t, (int64_t)x->hindrances.soft);
+	api_cell_str(t, x->differs ? "no" : "yes");
 	hindrances_notes(t, &x->hindrances, zh);
+	if (x->differs)
+		api_note(t, zh ? "此刻汇总数与签报数不同：见 return show"
+			       : "what stands now differs from what was signed: see `return show`");
 	api_table_end(t);
 }
 

@@ -131,7 +131,7 @@ def test_sent_back_corrected_accepted(city):
     assert mine["state"] == "signed" and mine["signatures"] == 2 and "08-3" in mine["query"], "what was asked stands until it is accepted"
     city.cluster.wait_folded()
     accepted = city.decide("accept", "08", "2019", A, "--words", "已核对").json()[0]
-    assert accepted["state"] == "accepted" and accepted["of"] == again["position"]
+    assert accepted["state"] == "accepted" and accepted["of"] == again["position"] and accepted["as_signed"] == "yes"
     assert city.comes_down(A, "08", "2019", "accepted")["words"] == "已核对"
     assert "accepted already" in city.refused(city.node, "return", "accept", "08", "2019", A)
     # Everybody sees every decision: they are public.
@@ -253,6 +253,7 @@ def test_signed_beside_now(city):
     assert differ["no", "_T", "_T", "3"] == (4, 3) and differ["no", "newskill", "_T", "3"] == (1, 0)
     assert differ["yes", "_T", "_T", "3"] == (4, 3) and ("no", "upgrade", "_T", "3") not in differ
     assert differ["no", "upgrade", "_T", "14"][1] == 99.5 + 1.5 + 2.5
+    assert city.decide("accept", "02", "2019-06", A).json()[0]["as_signed"] == "no"
     assert "has signed nothing" in city.refused(city.node, "return", "show", "02", "2019-06", B)
 
 
