@@ -143,7 +143,7 @@ def test_checks_that_do_not_hold(cluster, survey, monkeypatch):
 # ---- the generator's files: every style of clerk, broken rows ----
 
 @pytest.mark.threads
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + min(SEEDS, 10)))
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + min(SEEDS, 20)))
 def test_random_history(seed, cluster, oracle, same_figures, tmp_path):
     history = History(seed, f"{cluster.dir}/data", districts=3 + seed % 2)
     cluster.build(history.districts).start()
