@@ -365,7 +365,7 @@ static int dir_list(const char *dir, struct form_source *out, size_t *n, struct 
 
 		if (!is_form_file(e->d_name))
 			continue;
-		if (*n == FORMS_MAX) {
+		if (*n == FILES_MAX) {
 			errmsg_set(m, "%s: more form files than can be held", dir);
 			err = ERR_LIMIT;
 			break;
@@ -382,7 +382,7 @@ static int dir_list(const char *dir, struct form_source *out, size_t *n, struct 
 
 struct forms *forms_open_dir(const char *dir, struct errmsg *m)
 {
-	struct form_source found[FORMS_MAX];
+	struct form_source found[FILES_MAX];
 	struct forms *fs = NULL;
 	size_t n = 0;
 
@@ -394,24 +394,26 @@ struct forms *forms_open_dir(const char *dir, struct errmsg *m)
 
 /* ---- forms and calendar ---- */
 
-static int source_copy(struct form_source *to, const struct form_source *from)
+/* Takes over both, also when one of them is lacking. */
+static int source_add(struct form_source *list, size_t *n, char *name, char *text)
 {
-	to->name = strdup(from->name);
-	to->text = strdup(from->text);
-	return to->name && to->text ? 0 : ERR_NOMEM;
+	list[*n].name = name;
+	list[*n].text = text;
+	++*n;
+	return name && text ? 0 : ERR_NOMEM;
 }
 
-static int calendar_take(struct form_source *out, const char *path, struct errmsg *m)
+static int calendar_add(struct form_source *list, size_t *n, const char *path, struct errmsg *m)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 
-	if (!calendar_is_file(name)) {
-		errmsg_set(m, "%s: a calendar is a file *.tsv", path);
-		return ERR_INVALID;
-	}
-	out->name = strdup(name);
-	out->text = file_read(path, m);
-	return out->name && out->text ? 0 : ERR_IO;
+	if (!path[0])
+		return source_add(list, n, strdup(calendar_sources[0].name),
+			strdup(calendar_sources[0].text));
+	if (calendar_is_file(name))
+		return source_add(list, n, strdup(name), file_read(path, m));
+	errmsg_set(m, "%s: a calendar is a file *.tsv", path);
+	return ERR_INVALID;
 }
 
 struct forms *forms_open_place(const char *dir, const char *calendar, struct errmsg *m)
@@ -419,13 +421,13 @@ struct forms *forms_open_place(const char *dir, const char *calendar, struct err
 	struct form_source found[FILES_MAX] = { { 0 } };
 	struct forms *fs = NULL;
 	size_t n = 0;
-	int err = dir[0] ? dir_list(dir, found, &n, m) : 0;
+	int err = calendar_add(found, &n, calendar, m);
 
+	if (!err && dir[0])
+		err = dir_list(dir, found, &n, m);
 	for (size_t i = 0; !dir[0] && i < form_sources_n && i < FORMS_MAX && !err; i++)
-		err = source_copy(&found[n++], &form_sources[i]);
-	if (!err)
-		err = calendar[0] ? calendar_take(&found[n++], calendar, m)
-				  : source_copy(&found[n++], &calendar_sources[0]);
+		err = source_add(
+			found, &n, strdup(form_sources[i].name), strdup(form_sources[i].text));
 	if (!err)
 		fs = forms_open(found, n, m);
 	sources_free(found, n);
