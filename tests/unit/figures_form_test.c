@@ -431,6 +431,32 @@ static void values_are_printed_as_people_read_them(void **state)
 	}
 }
 
+#define QUALITY(words) "measure \"1\" { zh = z en = e " words " }\n"
+static void columns_of_returns_are_judged(void **state)
+{
+	(void)state;
+	taken(HEAD QUALITY("returns = expected") "}\n");
+	taken(HEAD QUALITY(
+		"activity = age hidden = true") "measure \"2\" { zh = z en = e formula = "
+						"\"1 - 1\" }\n}\n");
+	refused(HEAD QUALITY("returns = age") "}\n",
+		"13.form:4: of returns there are: expected, received, on_time, late, missing, "
+		"hard_errors, soft_errors: age");
+	refused(HEAD QUALITY("activity = expected") "}\n",
+		"13.form:4: of activity there are: entries, corrections, retractions, refused, "
+		"age");
+	refused(HEAD QUALITY("returns = expected activity = age") "}\n",
+		"13.form:4: a column of returns or activity counts no records: activity");
+	refused(HEAD QUALITY("returns = expected register = certificate") "}\n",
+		"13.form:4: a column of returns or activity counts no records: register");
+	refused(HEAD DIM QUALITY("returns = expected") "}\n",
+		"13.form:5: a form of returns or activity has no dims");
+	refused(HEAD ONE "}\n", "a form without dims has columns of returns and activity only: 1");
+	refused(HEAD QUALITY("returns = expected") "check \"c\" { level = hard rule = \"1 = 1\"\n"
+						   "only = {x} }\n}\n",
+		"13.form:6: the dim has no such row");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +470,7 @@ int main(void)
 		cmocka_unit_test(damaged_forms_are_answers),
 		cmocka_unit_test(conditions_ask_what_they_say),
 		cmocka_unit_test(values_are_printed_as_people_read_them),
+		cmocka_unit_test(columns_of_returns_are_judged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
