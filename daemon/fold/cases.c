@@ -369,7 +369,7 @@ static int regroup(
 		return err;
 	edge_write(t, p, linked);
 	component(t, p->a, &groups[0]);
-	if (!bsearch(p->b, groups[0].at, groups[0].n, PID_BYTES, by_bytes))
+	if (groups[0].n && !bsearch(p->b, groups[0].at, groups[0].n, PID_BYTES, by_bytes))
 		component(t, p->b, &groups[1]);
 	err = groups[0].failed || groups[1].failed ? ERR_NOMEM : store_txn_err(t);
 	if (!err)

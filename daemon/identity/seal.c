@@ -19,6 +19,7 @@
 #include "proto/identity.pb-c.h"
 
 #define LENGTH_BYTES 2
+#define SEALED_FIELDS 4 /* of the message */
 
 _Static_assert(REGISTRAR_KEY_BYTES == crypto_box_PUBLICKEYBYTES, "X25519");
 _Static_assert(SEALED_MOST == SEAL_PLAIN_MOST + crypto_box_SEALBYTES, "what sealing adds");
@@ -119,8 +120,8 @@ static size_t varint(const uint8_t *p, size_t n, uint64_t *out)
  * are bytes. */
 static int read_sealed(struct identity *out, const uint8_t *p, size_t n)
 {
-	struct text *const to[] = { NULL, &out->name, &out->doc_type, &out->doc_number,
-		&out->phone };
+	struct text *const to[SEALED_FIELDS + 1] = { NULL, &out->name, &out->doc_type,
+		&out->doc_number, &out->phone };
 	size_t at = 0;
 
 	while (at < n) {
@@ -134,7 +135,7 @@ static int read_sealed(struct identity *out, const uint8_t *p, size_t n)
 		if (!l || length > n - at - l)
 			return ERR_DAMAGED;
 		at += l;
-		if (key >> 3 < sizeof to / sizeof *to && to[key >> 3])
+		if (key >> 3 <= SEALED_FIELDS && to[key >> 3])
 			*to[key >> 3] = (struct text){ (const char *)p + at, (size_t)length };
 		at += (size_t)length;
 	}

@@ -31,6 +31,7 @@ struct access {
 	struct ledger *log;
 	pthread_mutex_t lock; /* one line at a time; guards what follows */
 	uint64_t denied_left, denied_ms, denied_more;
+	uint64_t written;
 };
 
 /* ---- the anchor ---- */
@@ -223,9 +224,20 @@ static int put_locked(struct access *a, const struct access_line *line)
 
 	if (!err)
 		err = anchor_move(a);
+	a->written++;
 	if (err)
 		log_error("access", "the access log cannot be written: %s", err_words(err));
 	return err;
+}
+
+uint64_t access_written(struct access *a)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&a->lock);
+	n = a->written;
+	pthread_mutex_unlock(&a->lock);
+	return n;
 }
 
 int access_put(struct access *a, const struct access_line *line)

@@ -66,8 +66,11 @@ struct access_load {
 	char user[40];
 	uint64_t hour, day;
 };
-/* At most `size` users; returns their number. */
+/* At most `size` users; returns their number. Walks a day of lines. */
 size_t access_loads(struct access *a, struct access_load *out, size_t size);
+
+/* Lines written in this life: when it has not moved, nothing was added. */
+uint64_t access_written(struct access *a);
 
 MUST_CHECK int access_backup(struct access *a, const char *dir, struct errmsg *m);
 

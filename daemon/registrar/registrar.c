@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/fold/fold.h"
 #include "daemon/intake/desk.h"
@@ -14,6 +15,7 @@
 #include "proto/identity.pb-c.h"
 
 #define LOADS_MAX 256
+#define ALERTS_MS 60000
 
 const struct conf_row registrar_conf_rows[REGISTRAR_CONF_ROWS_N] = {
 	{ .name = "registrar_key",
@@ -64,6 +66,7 @@ static int registrar_start(struct daemon *d, struct errmsg *m)
 		return err;
 	}
 	pthread_mutex_init(&r->cases, NULL);
+	pthread_mutex_init(&r->alerts, NULL);
 	r->alert_hour = conf_number(d->conf, "access_hour");
 	r->alert_day = conf_number(d->conf, "access_day");
 	d->registry = r;
@@ -76,6 +79,7 @@ static void registrar_stop(struct daemon *d)
 
 	access_close(r->log);
 	pthread_mutex_destroy(&r->cases);
+	pthread_mutex_destroy(&r->alerts);
 	free(r);
 	d->registry = NULL;
 }
@@ -92,7 +96,7 @@ void registrar_denied(struct daemon *d, const struct api_route *row, const char 
 		access_denied(registrar_of(d)->log, user);
 }
 
-static uint64_t alerts_n(const struct registry *r)
+static uint64_t alerts_count(const struct registry *r)
 {
 	struct access_load *loads = calloc(LOADS_MAX, sizeof *loads);
 	size_t n = loads ? access_loads(r->log, loads, LOADS_MAX) : 0;
@@ -102,6 +106,23 @@ static uint64_t alerts_n(const struct registry *r)
 		alerts += loads[i].hour > r->alert_hour || loads[i].day > r->alert_day;
 	free(loads);
 	return alerts;
+}
+
+/* Status and metrics are asked for all the time: the log is walked again when it has grown, or
+ * after a minute. */
+static uint64_t alerts_n(struct registry *r)
+{
+	uint64_t written = access_written(r->log), now = clock_mono_ms(), n;
+
+	pthread_mutex_lock(&r->alerts);
+	if (r->alerts_ms == 0 || r->alerts_written != written || now - r->alerts_ms > ALERTS_MS) {
+		r->alerts_n = alerts_count(r);
+		r->alerts_written = written;
+		r->alerts_ms = now;
+	}
+	n = r->alerts_n;
+	pthread_mutex_unlock(&r->alerts);
+	return n;
 }
 
 void registrar_status(struct daemon *d, json_t *object)

@@ -16,6 +16,8 @@ struct registry {
 	struct access *log;
 	pthread_mutex_t cases; /* one decision at a time */
 	uint64_t alert_hour, alert_day;
+	pthread_mutex_t alerts; /* guards how many there were, of which state of the log, when */
+	uint64_t alerts_n, alerts_written, alerts_ms;
 };
 
 static inline struct registry *registrar_of(const struct daemon *d)

@@ -55,6 +55,7 @@ struct opening {
 	struct ask *ask;
 	unsigned act;
 	const uint8_t *subject;
+	uint8_t pid[PID_BYTES]; /* the subject's */
 	struct text purpose;
 	struct registrar_secret secret;
 	struct api_table *table;
@@ -121,7 +122,7 @@ static bool row_open(struct opening *o, const struct identity_row *row,
 	uint8_t plain[SEAL_PLAIN_MOST], struct identity *id, uint64_t *at_ms)
 {
 	struct identity_body body;
-	struct entry_view e;
+	struct entry_view e = { .at_ms = 0 };
 	struct text bytes;
 	int err = ledger_get(o->ledgers, row->origin, row->position, &bytes);
 
@@ -203,16 +204,16 @@ static void table_end(struct opening *o, struct store_txn *views)
 /* All districts' newest identity of each pid of the person. */
 static void identify(struct opening *o, struct store_txn *views)
 {
-	uint8_t members[MEMBERS_MAX][PID_BYTES], pid[PID_BYTES];
+	uint8_t members[MEMBERS_MAX][PID_BYTES];
 	size_t n;
 
 	o->purpose = registrar_purpose(o->call);
-	if (!registrar_named(views, text_of(api_arg(o->call, "id")), pid)) {
+	if (!registrar_named(views, text_of(api_arg(o->call, "id")), o->pid)) {
 		refuse(o, 404, "this is no talent's id");
 		return;
 	}
-	o->subject = pid;
-	n = case_members(views, pid, members, MEMBERS_MAX);
+	o->subject = o->pid;
+	n = case_members(views, o->pid, members, MEMBERS_MAX);
 
 	if (n > MEMBERS_MAX)
 		n = MEMBERS_MAX;
@@ -222,10 +223,10 @@ static void identify(struct opening *o, struct store_txn *views)
 		refuse(o, 404, "no identity of this talent is held here");
 		return;
 	}
-	if (!may_open(o) ||
-		!registrar_note(o->call,
-			&(struct access_line){
-				.act = o->act, .subject = pid, .purpose = o->purpose, .count = 1 }))
+	if (!may_open(o) || !registrar_note(o->call, &(struct access_line){ .act = o->act,
+							     .subject = o->pid,
+							     .purpose = o->purpose,
+							     .count = 1 }))
 		return;
 	if (!table_begin(o, columns, sizeof columns / sizeof *columns))
 		return;

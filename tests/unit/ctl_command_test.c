@@ -43,6 +43,12 @@ static const struct command backup = {
 	.method = "POST", .path = "/v1/backup", .command = "backup DIR", .query = "dir!"
 };
 
+static const struct command names = { .method = "POST",
+	.path = "/v1/talents/names",
+	.command = "talent names",
+	.query = "purpose name% registrar_key@ limit",
+	.upload = true };
+
 /* Matches words that stand in one string, parted by '|'. */
 static int match(const struct command *c, const char *row, const char *lang, struct request *q)
 {
@@ -272,6 +278,36 @@ static void options_stand_anywhere(void **state)
 	assert_int_equal(options(&o, "status|-s"), CTL_USAGE);
 }
 
+/* What must stand in no list of processes is no option with a value, and never in the URL. */
+static void secrets_are_asked_for(void **state)
+{
+	struct request q;
+	struct buf usage = { 0 };
+	(void)state;
+	assert_int_equal(match(&names, "talent|names|--purpose|x", NULL, &q), 0);
+	assert_true(q.asking && q.n_asks == 1 && text_is(q.asks[0], "name"));
+	assert_string_equal(q.url.p, "/v1/talents/names?purpose=x");
+	request_deinit(&q);
+	assert_int_equal(match(&names, "talent|names|--registrar-key|--purpose|x", NULL, &q), 0);
+	assert_true(q.n_asks == 2 && text_is(q.asks[1], "registrar_key"));
+	assert_string_equal(q.url.p, "/v1/talents/names?purpose=x");
+	request_deinit(&q);
+	for (const char *const *bad = (const char *const[]){ "talent|names|--name|x",
+		     "talent|names|--registrar-key=x", "talent|names|--registrar-key|x",
+		     "talent|names|--registrar-key|--registrar-key", NULL };
+		*bad; bad++) {
+		assert_int_equal(match(&names, *bad, NULL, &q), ERR_INVALID);
+		request_deinit(&q);
+	}
+	assert_int_equal(match(&import, "import|training|f.csv", NULL, &q), 0);
+	assert_false(q.asking);
+	request_deinit(&q);
+	command_usage(&names, &usage);
+	assert_string_equal(
+		usage.p, "talent names [--purpose PURPOSE] [--registrar-key] [--limit LIMIT]");
+	buf_deinit(&usage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +321,7 @@ int main(void)
 		cmocka_unit_test(usage_is_written_as_it_is_typed),
 		cmocka_unit_test(the_list_is_read),
 		cmocka_unit_test(options_stand_anywhere),
+		cmocka_unit_test(secrets_are_asked_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,17 @@
 #include "daemon/intake/load.h"
 #include "daemon/conf/keys.h"
 
-enum { T_VIEW = LEDGER_TABLES, T_OLDER, T_PERSON, T_VAULT, T_INTAKE, T_REFUSED, T_KEYS, T_SCRUB, T_SEALED };
+enum {
+	T_VIEW = LEDGER_TABLES,
+	T_OLDER,
+	T_PERSON,
+	T_VAULT,
+	T_INTAKE,
+	T_REFUSED,
+	T_KEYS,
+	T_SCRUB,
+	T_SEALED
+};
 static const char *const fixture_tables[] = { "view", "older", "person", "vault", "intake",
 	"refused", "key", "scrub", "sealed" };
 
