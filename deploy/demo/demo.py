@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
 sys.path.insert(0, os.path.join(ROOT, "tests", "generator"))
 
 import generate  # noqa: E402
+import made_up  # noqa: E402
 from cluster import Cluster, counts, program  # noqa: E402
 
 NAMES = dict(zip(generate.DISTRICTS, (
@@ -147,8 +148,31 @@ class Demo:
         self.say(f"tallyctl form export 02 --period 2019 --to 02.xlsx: a sheet for each of {len(generate.DISTRICTS) + 1} areas, "
                  f"ready to sign, {os.path.getsize(path) >> 10} KiB")
 
+    def talents(self):
+        city = self.cluster.city
+        self.title("7 · Talents, and what only the centre can see")
+        # One person, one occupation, one level: two districts pay. Neither can know of the other.
+        number = made_up.resident_number(119_000_000)[0]
+        for i, district in enumerate(("310101", "310115")):
+            path = os.path.join(self.cluster.dir, f"claim-{district}.csv")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write("claim_no,purpose,channel,source,payee_kind,name,doc_type,doc_number,occupation,level,claimed,claimed_on,approved,status\n"
+                        f"DEMO-{i},certificate,individual,employment,person,{made_up.name(119_000_000)},111,{number},6-18-01-01,3,"
+                        f"1500,2019-0{6 + i}-01,1500,approved\n")
+            self.must(self.cluster.districts[district].load("subsidy", path) == (1, 0, 0, 0), f"the claim in {district} was not taken in")
+        self.cluster.wait_folded(60)
+        for words in (("talent", "find", "--level-min", "1", "--occupation", "6", "--limit", "5"), ("talent", "find", "--level-min", "1", "--facets"),
+                      ("alert", "list", "--rule", "A02", "--limit", "5"), ("talent", "eligible", "--for", "model", "--limit", "5")):
+            print(f"{DIM}$ tallyctl {' '.join(words)}{OFF}")
+            print("\n".join(city.ctl(*words).out.splitlines()[:24]), flush=True)
+            print()
+        found = [r for r in city.ctl("alert", "list", "--rule", "A02", "--limit", "100000", output="json").json()
+                 if {r["key"], r["other_key"]} == {"DEMO-0", "DEMO-1"}]
+        self.must(len(found) == 1 and found[0]["origin"] != found[0]["other_origin"], "what two districts paid twice is not listed")
+        self.say("the talents are pseudonyms: who somebody is only a registrar opens, on record")
+
     def doubt(self):
-        self.title("7 · Do not believe it: check")
+        self.title("8 · Do not believe it: check")
         began = time.monotonic()
         self.must(self.cluster.city.ctl("recount", codes=None).code == 0, "recount found a difference")
         self.say(f"tallyctl recount: all ledgers folded anew, every figure equal ({time.monotonic() - began:.1f} s)")
@@ -157,7 +181,7 @@ class Demo:
         self.say(f"tallyctl ledger verify: every hash and every signature of sixteen ledgers ({time.monotonic() - began:.1f} s)")
 
     def totals(self):
-        self.title("8 · Totals")
+        self.title("9 · Totals")
         entries = sum(c["position"] for c in self.cluster.city.children().values())
         self.say(f"{self.records:,} records, {entries:,} entries in sixteen ledgers")
         disk = sum(os.path.getsize(os.path.join(folder, name)) for n in self.cluster.nodes() for folder, _, names in os.walk(n.state)
@@ -169,7 +193,7 @@ class Demo:
 
     def run(self):
         try:
-            for act in (self.make_up, self.start, self.import_all, self.prove, self.figures, self.plan, self.doubt, self.totals):
+            for act in (self.make_up, self.start, self.import_all, self.prove, self.figures, self.plan, self.talents, self.doubt, self.totals):
                 act()
         except (AssertionError, OSError, subprocess.SubprocessError, LookupError, ValueError) as e:
             self.must(False, f"{type(e).__name__}: {e}")
