@@ -18,6 +18,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
 
+import bench_talents  # noqa: E402
 import madeup  # noqa: E402
 from cluster import BUILD, Cluster, ctl, program, wait_for  # noqa: E402
 from data import Data  # noqa: E402
@@ -324,6 +325,7 @@ def main():
         finally:
             cluster.close(check=False)
         large(report, where)
+        bench_talents.talents(report, where, tool, processor)
     report.write(os.path.join(BUILD, "bench.tsv"))
     for row in report.missed():
         print(f"missed: {row[0]}: {row[4] or row[1]}, bar {row[5]}", file=sys.stderr)

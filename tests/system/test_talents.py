@@ -1,17 +1,23 @@
 """The talent database against an oracle: random people over districts, all registers; what is searched, shown, counted, who may
 apply, what only the centre can see. And what an operator notices: pages, refusals, restarts."""
 
+import base64
 import csv
 import datetime
+import hashlib
 import io
 import json
 import os
+import threading
 import urllib.parse
 
 import pytest
 
+import data  # noqa: F401  (the generator's folder becomes importable)
+import made_up
 from cluster import SANITIZED
 from judge import REGISTERS
+from madeup import as_user, open_doors, with_groups
 from oracle_history import SurveyHistory, World
 from oracle_talents import DIGITS, PARTS, TalentOracle, facets, fits, iso, shown, speaks, spelled
 
@@ -252,3 +258,133 @@ def test_words_and_refusals(cluster):
     assert "最高等级" in city.ctl("--lang", "zh", "talent", "find").out
     assert "may apply" in city.ctl("--lang", "en", "talent", "eligible", "--for", "model").out
     assert city.metrics()["tally_talents"] >= len(oracle.talents(today()))
+
+
+def test_links_are_followed_at_once(cluster):
+    """Two documents become one talent, and two again; ids of both find it; memory and views agree."""
+    if os.geteuid() != 0:
+        pytest.skip("deciding as two users wants root")
+    cluster.settings = {"collector": with_groups({}), "aggregator": with_groups({})}
+    history, oracle = play(cluster, 3, 0.5)
+    open_doors(cluster)
+    city, people = cluster.city, oracle.records()
+    talents = sorted(oracle.talents(today()))
+    persons = [people[who][0]["person"] for who in talents[:3]]
+    pids = [oracle.pid(p).hex() for p in persons]
+
+    def step(act, a, b):
+        for user in ("bin", "sys"):
+            r = as_user(user, "registrar", city, "case", act, pids[a], pids[b], output="json")
+            assert r.code == 0, r
+
+    step("link", 0, 1)
+    step("link", 2, 1)
+    cluster.wait_folded()
+    oracle.links = {(persons[0], persons[1]), (persons[1], persons[2])}
+    same_talents(city, oracle, history)
+    city.ctl("recount")
+    shown = {oracle.talent_id(oracle.pid(p)): table(city, f"/v1/talents/{oracle.talent_id(oracle.pid(p))}") for p in persons}
+    assert len({json.dumps(lines) for lines in shown.values()}) == 1
+    city.stop()
+    city.start()
+    open_doors(cluster)
+    same_talents(city, oracle, history)
+
+    step("unlink", 1, 2)
+    oracle.links = {(persons[0], persons[1])}
+    cluster.wait_folded()
+    same_talents(city, oracle, history)
+
+
+# ---- by hand: what a district asks before it pays, and figures that jump ----
+
+CLAIM = "claim_no,purpose,channel,source,payee_kind,payee,name,doc_type,doc_number,occupation,level,enrolment_no,certificate_no,claimed,claimed_on,approved,status"
+CERTIFICATE = "number,kind,source,name,doc_type,doc_number,occupation,level,issued_on,revoked_on"
+NUMBER = "S000031015000193000001"
+
+
+def put(node, register, head, *rows):
+    path = os.path.join(node.dir, f"{register}.csv")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("\n".join((head, *rows)) + "\n")
+    assert node.load(register, path)[0] == len(rows)
+
+
+def test_subsidy_check(cluster):
+    """Yes, or no and the rule; and not a word more."""
+    cluster.build(("310101", "310115")).start()
+    one, two = cluster.districts.values()
+    kind, number = "111", made_up.resident_number(7)[0]
+    person, other = (f"{made_up.name(n)},{kind},{made_up.resident_number(n)[0]}" for n in (7, 8))
+    put(one, "subsidy", CLAIM, f"B1,certificate,individual,employment,person,,{person},6-18-01-01,3,E1,,1500,2020-05-01,1500,paid",
+        f"B2,certificate,individual,employment,person,,{other},6-18-01-01,3,,,1500,2020-05-01,1500,refused")
+    put(two, "certificate", CERTIFICATE, f"{NUMBER},level_social,assessment,{person},6-20-01-01,3,2019-05-01,2019-09-01")
+    cluster.wait_folded()
+    with open(cluster.pid_key(), encoding="ascii") as f:
+        key = base64.b64decode(f.read().strip())
+    pids = [hashlib.blake2b(f"111\0{made_up.resident_number(n)[0]}".encode(), digest_size=16, key=key).hexdigest() for n in (7, 8, 9)]
+    assert number not in str(pids)
+    claim = {"purpose": "certificate", "occupation": "6-18-01-01", "level": "3", "at": "2020-06-01"}
+    for pid, more, rule in (
+            (0, {}, "A02"), (0, {"level": "4"}, "A03"), (0, {"level": "2"}, None), (0, {"purpose": "training"}, None),
+            (0, {"occupation": "6-18-01-02"}, None), (0, {"level": "2", "enrolment": "E1", "payee": "x"}, "A05"),
+            (0, {"level": "2", "enrolment": "E1"}, None), (0, {"level": "2", "certificate": NUMBER}, "A06"),
+            (0, {"occupation": "6-20-01-01"}, "A06"), (0, {"occupation": "6-20-01-01", "at": "2019-06-01"}, None),
+            (1, {}, None), (2, {}, None)):
+        words = [w for k, v in {**claim, **more}.items() for w in (f"--{k}", v)]
+        answer = cluster.city.ctl("subsidy", "check", pids[pid], *words, output="json").json()
+        assert answer == ({"answer": "no", "rule": rule} if rule else {"answer": "yes"}), (pid, more, answer)
+    assert table(cluster.city, "/v1/alerts", rule="A06") == []
+
+
+def test_a_district_whose_numbers_jump(cluster):
+    cluster.build(("310101", "310115")).start()
+    head = "enrolment_no,class_no,name,doc_type,doc_number,type,channel,institution,status_group,enrolled_on,result"
+
+    def enrol(node, year, month, n, letter):
+        put(node, "training", head, *(f"{letter}{year}{i},C1,{made_up.name(i)},111,{made_up.resident_number(i)[0]},upgrade,individual,"
+                                      f"{made_up.uscc('310101', 7)},employed,{year}-{month:02d}-10,enrolled" for i in range(n)))
+    one, two = cluster.districts.values()
+    month = today() // 100 % 100
+    year, month = (today() // 10000, month - 1) if month > 1 else (today() // 10000 - 1, 12)
+    enrol(one, year - 1, month, 60, "A")
+    enrol(one, year, month, 121, "B")  # more than twice as many
+    enrol(two, year - 1, month, 60, "A")
+    enrol(two, year, month, 120, "B")  # just twice
+    cluster.wait_folded()
+    lines = table(cluster.city, "/v1/alerts", rule="A08")
+    assert [(r["origin"], r["note"]) for r in lines] == [("310101", f"02/2 {year}-{month:02d}: 121, 60")]
+    assert table(cluster.city, "/v1/alerts", rule="A08", at=f"{year - 2}-01-01") == []
+
+
+@pytest.mark.threads
+def test_searches_while_rows_change(cluster):
+    """Every answer is of the end of some chunk: a person is never in it twice, totals and pages agree."""
+    cluster.build(("310101",)).start()
+    node = cluster.districts["310101"]
+    head = "honour_no,title,name,doc_type,doc_number,granted_on"
+    people = [(made_up.name(n), made_up.resident_number(n)[0]) for n in range(120)]
+    ended = threading.Event()
+
+    def stir():
+        at = 0
+        while not ended.is_set():
+            path = os.path.join(node.dir, f"honour{at % 2}.csv")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write("\n".join([head, *(f"H{i},{'chief' if (i + at) % 2 else 'grand'},{n},111,{d},2019-01-01" for i, (n, d) in enumerate(people))]))
+            node.load("honour", path)
+            at += 1
+    thread = threading.Thread(target=stir)
+    thread.start()
+    try:
+        for _ in range(60 if SANITIZED else 150):
+            lines = table(cluster.city, "/v1/talents", limit=1000)
+            assert len({r["id"] for r in lines}) == len(lines) <= len(people)
+            counted = {(r["facet"], r["code"]): int(r["talents"]) for r in table(cluster.city, "/v1/talents", facets=1)}
+            assert counted.get(("total", "_T"), 0) == sum(n for (f, _), n in counted.items() if f == "honour")
+    finally:
+        ended.set()
+        thread.join()
+    cluster.wait_folded()
+    assert len(table(cluster.city, "/v1/talents", limit=1000)) == len(people)
+    cluster.city.ctl("recount")
