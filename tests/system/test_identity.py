@@ -4,10 +4,12 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import time
 
 import pytest
 
-from cluster import ctl, wait_for
+from cluster import ctl, program, wait_for
 from madeup import (HEAD, ROLES, TRAINING, as_user, card_2017, card_2023, certificate, certificate_key, load, open_doors, pid_of,
                     post_as, resident, statuses_as, training, with_groups)
 
@@ -166,6 +168,39 @@ def test_a_key_that_comes_later(cluster):
     cluster.registrar = (public, secret, None)
     pid = pid_of(one, "certificate", certificate_key(297))
     assert identify(cluster, pid, "--purpose", "x").json()[0]["name"] == people[297][0]
+    cluster.check_equal()
+
+
+def test_a_kill_seals_nobody_twice_and_forgets_nobody(cluster):
+    """kill -9 while people come in and while those of before are caught up with: in the end each who qualifies is sealed once."""
+    public, secret, _ = registrar_keys(cluster)
+    cluster.build(("310101",)).start()
+    one = cluster.districts["310101"]
+    people = [(f"赵{chr(0x4e00 + i)}", resident("19060408", i % 999, f"3101{i // 999:02d}")) for i in range(1500)]
+    early = [certificate(i, *p) for i, p in enumerate(people[:700])]
+    late = [certificate(i, *p) for i, p in enumerate(people[700:], 700)]
+    load(one, "certificate", HEAD, *early)
+    one.stop()
+    one.setting(registrar=public).start()
+    for round in range(6):
+        path = os.path.join(one.dir, "late.csv")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("\n".join((HEAD, *late)) + "\n")
+        work = subprocess.Popen([program("tallyctl"), "-s", one.socket, "import", "certificate", path], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+        time.sleep(0.01 + 0.03 * round)
+        one.kill()
+        work.wait()
+        one.start()
+    load(one, "certificate", HEAD, *late)
+    wait_for("everybody to be sealed", lambda: one.last() == 1 + 2 * len(people), 60)
+    time.sleep(0.3)
+    assert one.last() == 1 + 2 * len(people)
+    cluster.wait_folded()
+    cluster.registrar = (public, secret, None)
+    words = ("talent", "names", "--registrar-key", "--purpose", "a count", "--limit", "1000")
+    found = cluster.city.ctl(*words, output="json", stdin=f"赵\n{secret}\n").json()
+    assert len(found) == 1000 and len({r["talent"] for r in found}) == 1000
     cluster.check_equal()
 
 

@@ -1,6 +1,6 @@
 /* The vault and its keys: nothing readable on the disk, the newest identity stands, wrong keys are
  * noticed. */
-#include "tests/unit/intake_fixture.h"
+#include "tests/unit/intake_persons.h"
 
 #include <dirent.h>
 
@@ -17,67 +17,6 @@ static int teardown(void **state)
 {
 	fixture_remove(*state);
 	return 0;
-}
-
-static void put_person(
-	struct buf *b, unsigned key, unsigned index, const char *name, const char *phone)
-{
-	char number[19];
-
-	made_up(number, index);
-	buf_printf(b,
-		"T%u,C1,%s,111,%s,%s,upgrade,individual,91310101MA1T000136,employed,2019-03-01,"
-		"2019-04-01,1,completed\n",
-		key, name, number, phone);
-}
-
-static void import_one(
-	struct fixture *f, unsigned key, unsigned index, const char *name, const char *phone)
-{
-	struct intake_request q = training();
-	struct buf b = { 0 };
-	struct fed_result r;
-
-	buf_str(&b, HEAD);
-	put_person(&b, key, index, name, phone);
-	r = feed(f->intake, &q, buf_as_text(&b), true);
-	assert_int_equal(r.counts.refused, 0);
-	buf_deinit(&b);
-}
-
-static uint64_t records_in(struct fixture *f, int table)
-{
-	struct store_txn *t;
-	uint64_t n;
-
-	assert_int_equal(store_read_begin(ledger_store(f->ledger), &t, 10000), 0);
-	n = store_count(t, table);
-	store_read_end(t);
-	return n;
-}
-
-static void expect_person(struct fixture *f, unsigned index, const char *name, const char *phone)
-{
-	const struct vault v = { f->secrets, NULL, { T_PERSON, T_VAULT, T_INTAKE }, NULL, T_KEYS };
-	uint8_t pid[PID_BYTES];
-	struct identity id;
-	struct store_txn *t;
-	struct arena a;
-	char number[19];
-
-	made_up(number, index);
-	secrets_pid(f->secrets, TEXT("111"), text_of(number), pid);
-	arena_init(&a, 65536);
-	assert_int_equal(store_read_begin(ledger_store(f->ledger), &t, 10000), 0);
-	assert_int_equal(vault_get(t, &v, pid, &a, &id), 0);
-	assert_true(text_is(id.name, name));
-	assert_true(text_is(id.doc_type, "111"));
-	assert_true(text_is(id.doc_number, number));
-	assert_true(text_is(id.phone, phone));
-	pid[0] ^= 1;
-	assert_int_equal(vault_get(t, &v, pid, &a, &id), ERR_NOTFOUND);
-	store_read_end(t);
-	arena_deinit(&a);
 }
 
 static void the_newest_stands(void **state)
@@ -311,137 +250,6 @@ static void lost_check_values(void **state)
 	f->ledger = NULL;
 }
 
-/* ---- shredding ---- */
-
-struct shred {
-	const struct vault *v;
-	const uint8_t *pid;
-};
-
-static int shred_job(struct store_txn *t, void *arg)
-{
-	const struct shred *s = arg;
-
-	return vault_erase(t, s->v, s->pid);
-}
-
-static bool in_file(struct fixture *f, const void *bytes, size_t n)
-{
-	struct buf all = { 0 };
-	char path[128];
-	FILE *file;
-	char piece[65536];
-	size_t got;
-	bool found;
-
-	(void)snprintf(path, sizeof path, "%s/data.mdb", f->store);
-	file = fopen(path, "rb");
-	assert_non_null(file);
-	while ((got = fread(piece, 1, sizeof piece, file)) > 0)
-		buf_put(&all, piece, got);
-	(void)fclose(file);
-	found = memmem(all.p, all.n, bytes, n) != NULL;
-	buf_deinit(&all);
-	return found;
-}
-
-/* The wrapped key of the index-th person; how many bytes. */
-static size_t wrapped_key(
-	struct fixture *f, const struct vault *v, const uint8_t *pid, uint8_t out[128])
-{
-	struct store_txn *t;
-	struct text row;
-	uint8_t at[8];
-	size_t n = 0;
-
-	assert_int_equal(store_read_begin(ledger_store(f->ledger), &t, 10000), 0);
-	put_u64(at, pids_search(t, &v->tables, pid));
-	if (store_get(t, T_KEYS, (struct text){ (const char *)at, 8 }, &row) == 0) {
-		memcpy(out, row.p, row.n);
-		n = row.n;
-	}
-	store_read_end(t);
-	return n;
-}
-
-static void shredding_leaves_no_key(void **state)
-{
-	struct fixture *f = *state;
-	const struct vault v = { f->secrets, NULL, { T_PERSON, T_VAULT, T_INTAKE }, NULL, T_KEYS };
-	uint8_t pid[PID_BYTES], key[128], other[128];
-	struct shred shred = { &v, pid };
-	struct store_txn *t;
-	struct identity id;
-	struct arena a;
-	char number[19];
-	uint64_t length;
-	size_t n;
-
-	for (unsigned i = 0; i < 40; i++)
-		import_one(f, i, i, "甲零", "13800000001");
-	made_up(number, 7);
-	secrets_pid(f->secrets, TEXT("111"), text_of(number), pid);
-	n = wrapped_key(f, &v, pid, key);
-	assert_int_equal(n, 72);
-	assert_true(in_file(f, key, n));
-	length = ledger_length(f);
-	assert_int_equal(store_write(ledger_store(f->ledger), shred_job, &shred, 0), 0);
-	assert_int_equal(store_write(ledger_store(f->ledger), shred_job, &shred, 0), ERR_NOTFOUND);
-	assert_true(in_file(f, key, n)); /* in a page that is free: this is why it is scrubbed */
-	assert_int_equal(store_scrub(ledger_store(f->ledger), T_SCRUB), 0);
-	assert_false(in_file(f, key, n));
-	assert_int_equal(records_in(f, T_SCRUB), 0);
-
-	/* The pid stays, the records stay, everybody else stays. */
-	arena_init(&a, 65536);
-	assert_int_equal(store_read_begin(ledger_store(f->ledger), &t, 10000), 0);
-	assert_int_equal(vault_get(t, &v, pid, &a, &id), ERR_NOTFOUND);
-	store_read_end(t);
-	arena_deinit(&a);
-	assert_int_equal(ledger_length(f), length);
-	assert_int_equal(records_in(f, T_VAULT), 40);
-	expect_person(f, 8, "甲零", "13800000001");
-
-	/* Who comes in again has a new key. */
-	import_one(f, 90, 7, "甲零", "");
-	expect_person(f, 7, "甲零", "");
-	assert_int_equal(wrapped_key(f, &v, pid, other), n);
-	assert_memory_not_equal(key, other, n);
-	fixture_close(f);
-	fixture_open(f);
-	expect_person(f, 7, "甲零", "");
-}
-
-static int forget_keys_job(struct store_txn *t, void *arg)
-{
-	(void)arg;
-	store_clear(t, T_KEYS);
-	return store_txn_err(t);
-}
-
-static void without_its_key_a_value_stays_shut(void **state)
-{
-	struct fixture *f = *state;
-	const struct vault v = { f->secrets, NULL, { T_PERSON, T_VAULT, T_INTAKE }, NULL, T_KEYS };
-	uint8_t pid[PID_BYTES];
-	struct store_txn *t;
-	struct identity id;
-	struct arena a;
-	char number[19];
-
-	import_one(f, 1, 1, "甲一", "13800000001");
-	made_up(number, 1);
-	secrets_pid(f->secrets, TEXT("111"), text_of(number), pid);
-	assert_int_equal(store_write(ledger_store(f->ledger), forget_keys_job, NULL, 0), 0);
-	arena_init(&a, 65536);
-	assert_int_equal(store_read_begin(ledger_store(f->ledger), &t, 10000), 0);
-	assert_int_equal(vault_get(t, &v, pid, &a, &id), ERR_DAMAGED);
-	store_read_end(t);
-	arena_deinit(&a);
-	import_one(f, 2, 1, "甲二", "13800000002"); /* a new row replaces it whole */
-	expect_person(f, 1, "甲二", "13800000002");
-}
-
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -453,9 +261,6 @@ int main(void)
 		TEST(wrong_keys),
 		TEST(damaged_values),
 		TEST(lost_check_values),
-		cmocka_unit_test_setup_teardown(shredding_leaves_no_key, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			without_its_key_a_value_stays_shut, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
