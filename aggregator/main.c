@@ -94,13 +94,6 @@ static void metrics(struct daemon *d, struct buf *out)
 	registrar_metrics(d, out);
 }
 
-static int backup(struct daemon *d, const char *dir, struct errmsg *m)
-{
-	int err = office_backup(d, dir, m);
-
-	return err ? err : registrar_backup(d, dir, m);
-}
-
 /* ---- routes ---- */
 
 static const struct api_route routes[] = {
@@ -169,7 +162,8 @@ int main(int argc, char **argv)
 		.check = check,
 		.signer_of = children_signer,
 		.reload = children_reload,
-		.backup = backup,
+		.backup = office_backup,
+		.backup_last = registrar_backup,
 		.denied = registrar_denied,
 		.alive = office_alive,
 		.grew = office_wake,

@@ -57,13 +57,6 @@ static void metrics(struct daemon *d, struct buf *out)
 	registrar_metrics(d, out);
 }
 
-static int backup(struct daemon *d, const char *dir, struct errmsg *m)
-{
-	int err = office_backup(d, dir, m);
-
-	return err ? err : registrar_backup(d, dir, m);
-}
-
 int main(int argc, char **argv)
 {
 	static struct conf_row rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N +
@@ -86,7 +79,8 @@ int main(int argc, char **argv)
 		.status = status,
 		.metrics = metrics,
 		.check = check,
-		.backup = backup,
+		.backup = office_backup,
+		.backup_last = registrar_backup,
 		.denied = registrar_denied,
 		.alive = office_alive,
 	};

@@ -184,6 +184,27 @@ bool registrar_named(struct store_txn *views, struct text id, uint8_t pid[PID_BY
 			       (struct text){ (const char *)begin, sizeof begin }, 1, pid));
 }
 
+/* Said once, when an opening takes a user past a limit. */
+static void warn(const struct registry *r, const struct access_line *line)
+{
+	struct access_load *loads = calloc(LOADS_MAX, sizeof *loads);
+	size_t n = loads ? access_loads(r->log, loads, LOADS_MAX) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool hour = loads[i].hour > r->alert_hour &&
+			    loads[i].hour - line->count <= r->alert_hour,
+		     day = loads[i].day > r->alert_day &&
+			   loads[i].day - line->count <= r->alert_day;
+
+		if ((hour || day) && strcmp(loads[i].user, line->user) == 0)
+			log_warning("access", "user %s opened %llu identities within %s",
+				line->user,
+				(unsigned long long)(hour ? loads[i].hour : loads[i].day),
+				hour ? "an hour" : "a day");
+	}
+	free(loads);
+}
+
 bool registrar_note(struct api_call *call, const struct access_line *line)
 {
 	struct daemon *d = api_context(call);
@@ -194,6 +215,8 @@ bool registrar_note(struct api_call *call, const struct access_line *line)
 	err = access_put(registrar_of(d)->log, &own);
 	if (err && !line->refused)
 		api_fail_err(call, err, "the access log cannot be written: nothing is opened");
+	if (!err && !line->refused)
+		warn(registrar_of(d), &own);
 	return !err;
 }
 

@@ -2,8 +2,8 @@
  * takes over: then the one in force is shown and the note says what the file holds.
  *
  * backup: the program's further stores first, the ledger's store after them — a fold may lag behind
- * its ledger, never lead — and the marker last: a directory with a marker is a whole backup. Keys
- * are not copied. */
+ * its ledger, never lead — then what the ledger's store vouches for, and the marker last: a
+ * directory with a marker is a whole backup. Keys are not copied. */
 #include "daemon/run/admin.h"
 
 #include <errno.h>
@@ -153,6 +153,8 @@ static int back_up(struct daemon *d, const char *dir, struct errmsg *m)
 		err = d->program->backup(d, dir, m);
 	if (!err)
 		err = store_copy(ledger_store(d->ledger), ledger_dir, m);
+	if (!err && d->program->backup_last)
+		err = d->program->backup_last(d, dir, m);
 	if (!err)
 		err = state_mark_in(d, dir, m);
 	return err;

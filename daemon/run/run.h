@@ -91,6 +91,8 @@ struct daemon_program {
 	/* The configuration was read again and is taken over; what of it the program can follow at
 	 * once (sections that settings_reloads() names). On the loop. */
 	void (*reload)(struct daemon *d, const struct conf *next);
+	/* The same, called after the ledger's store was copied: for what that store vouches for. */
+	int (*backup_last)(struct daemon *d, const char *dir, struct errmsg *m);
 	/* The own ledger became longer. Any thread; part of daemon_ledger_grew(). */
 	void (*grew)(struct daemon *d);
 	/* A parent's ledger of decisions (`origin`) has grown here, after the commit. The store's

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 
 import pytest
@@ -118,6 +119,40 @@ def test_keys_and_purposes(city):
     refused("cannot be read", city.city.ctl("talent", "identify", wang, "--purpose", "x", codes=None), 2)
 
 
+def test_a_backup_holds_the_log(city):
+    """Taken while identities are opened: the copy starts, its log is whole, and who was held back is still sealed there."""
+    one = city.districts["310101"]
+    load(one, "certificate", HEAD, certificate(1, *WANG))
+    city.wait_folded()
+    wang = pid_of(one, "certificate", certificate_key(1))
+    stop = threading.Event()
+
+    def keep_opening():
+        while not stop.is_set():
+            identify(city, wang, "--purpose", "x")
+    worker = threading.Thread(target=keep_opening)
+    worker.start()
+    try:
+        for n in range(3):
+            city.city.ctl("backup", os.path.join(city.dir, f"backup{n}"))
+    finally:
+        stop.set()
+        worker.join()
+    city.city.stop()
+    for n in range(3):
+        shutil.rmtree(city.city.state)
+        shutil.copytree(os.path.join(city.dir, f"backup{n}"), city.city.state)
+        city.city.start()
+        assert city.city.ctl("access", "verify", output="json").json()[0]["verdict"] == "whole"
+        city.wait_folded()
+        assert identify(city, wang, "--purpose", "x").json()[0]["name"] == WANG[0]
+        city.city.stop()
+    shutil.rmtree(os.path.join(city.city.state, "access"))
+    city.city.may_fail = True
+    city.city.spawn()
+    assert city.city.process.wait(20) == 1 and "access log is missing" in city.city.tail()
+
+
 def test_names_are_searched_on_record(city):
     one, two = city.districts.values()
     load(one, "certificate", HEAD, certificate(1, *WANG), certificate(2, *LI))
@@ -148,6 +183,9 @@ def test_bulk_reads_are_an_alert(city):
     assert (alert["user"], alert["hour"], alert["rule"]) == ("root", 4, "access_hour > 3")
     assert city.city.status()["access"]["alerts"] == 1
     assert city.city.metrics()["tally_access_alerts"] == 1
+    identify(city, wang, "--purpose", "x")
+    with open(city.city.log, encoding="utf-8") as f:
+        assert f.read().count("user root opened 4 identities within an hour") == 1
 
 
 def test_a_key_that_comes_later(cluster):
