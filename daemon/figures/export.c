@@ -352,7 +352,7 @@ static bool has_distinct(const struct form *f)
 
 static void note(struct sheet *s, size_t number, const char *words)
 {
-	size_t width = 0;
+	size_t width = 1, lines;
 	struct buf b = { 0 };
 
 	for (size_t c = 0; c < s->n_columns; c++)
@@ -362,7 +362,8 @@ static void note(struct sheet *s, size_t number, const char *words)
 	if (b.failed) {
 		s->x->book.failed = true;
 	} else {
-		height(s, (double)(export_width(b.p) / width + 1) * LINE_HEIGHT);
+		lines = export_width(b.p) / width + 1;
+		height(s, (double)lines * LINE_HEIGHT);
 		wide(s, 0, s->n_columns - 1, b.p, EXPORT_F_NOTE);
 	}
 	s->row++;

@@ -4,11 +4,11 @@
 #define FONT "宋体"
 
 static const struct look {
-	double size;
+	int size;
 	bool bold, border, wrap;
 	uint8_t align;
 	const char *numbers;
-	uint8_t indent;
+	size_t indent;
 } looks[EXPORT_FORMATS] = {
 	[EXPORT_F_TITLE] = { 16, true, false, false, LXW_ALIGN_CENTER, NULL },
 	[EXPORT_F_CENTRE] = { 11, false, false, false, LXW_ALIGN_CENTER, NULL },
@@ -45,7 +45,7 @@ int export_open(struct export *x, const char *dir)
 		if (looks[i].wrap)
 			format_set_text_wrap(f);
 		if (looks[i].indent)
-			format_set_indent(f, looks[i].indent);
+			format_set_indent(f, (uint8_t)looks[i].indent);
 		if (looks[i].numbers)
 			format_set_num_format(f, looks[i].numbers);
 	}

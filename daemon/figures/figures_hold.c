@@ -115,17 +115,23 @@ static void axis_of_areas(struct hold *h, struct corner x)
 static void axis_of_dim(struct hold *h, struct corner x, size_t dim)
 {
 	const struct form *form = h->areas[0].form;
-	uint16_t rows[FORM_DIMS_MAX] = { 0 }, own;
+	const uint32_t *place_of = h->areas[x.area].place_of;
+	uint16_t rows[FORM_DIMS_MAX] = { 0 };
+	size_t first, step = 1;
 
 	h->n_others[h->n_axes] = 0;
 	figures_row(form, x.row, rows);
-	own = rows[dim];
-	for (uint16_t k = 0; k <= form->dims[dim].n_codes; k++) {
-		struct corner c = { x.area, 0 };
+	rows[dim] = 0;
+	first = figures_row_number(form, rows);
+	for (size_t d = dim + 1; d < form->n_dims; d++)
+		step *= form_dim_rows(form, d);
+	for (size_t k = 0; k <= form->dims[dim].n_codes; k++) {
+		bool total = k == form->dims[dim].n_codes;
+		struct corner c = { x.area,
+			(uint32_t)(first + (total ? form->dims[dim].n : k) * step) };
 
-		rows[dim] = k < form->dims[dim].n_codes ? k : ROW_TOTAL;
-		c.row = (uint32_t)figures_row_number(form, rows);
-		if (rows[dim] != own)
+		/* most rows are not there */
+		if (place_of[c.row] && c.row != x.row)
 			other_add(h, c, c.row);
 	}
 	axis_end(h);
