@@ -81,6 +81,7 @@ static void person_look(struct gathering *g, const uint8_t pid[PID_BYTES])
 		talent_alerts_person(g->v->office->rules, d.facts, d.n, person_found, g);
 	else if (err != ERR_NOTFOUND)
 		g->err = err;
+	g->d = NULL;
 	dossier_deinit(&d);
 }
 
@@ -113,7 +114,7 @@ static size_t holdings_read(struct gathering *g, const struct talent_alert *rule
 		struct holding *h = &out[n_out];
 		const uint8_t *pid;
 
-		h->ref = (struct person_ref){ holders[i].origin, holders[i].position };
+		*h = (struct holding){ .ref = { holders[i].origin, holders[i].position } };
 		if (person_record(g->v->ledgers, &h->ref, a, &h->record) != 0)
 			continue;
 		pid = record_person(&h->record, 0).pid;

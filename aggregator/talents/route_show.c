@@ -4,11 +4,7 @@
 #include <stdlib.h>
 
 #include "aggregator/talents/talents.h"
-#include "daemon/fold/cases.h"
 #include "daemon/fold/talents.h"
-
-#define MEMBERS_MAX 64
-#define MENTORED_MAX 10000
 
 static const struct api_column columns[] = {
 	{ "part", "部分", "part", API_TEXT },
@@ -80,9 +76,9 @@ static const char *words_of(const struct show *s, const struct field *f, struct 
 {
 	const char *name = NULL;
 
-	if (f->type == FIELD_OCC)
+	if (f && f->type == FIELD_OCC)
 		name = occupation_name(value);
-	else if (f->type == FIELD_CODE)
+	else if (f && f->type == FIELD_CODE)
 		name = talents_words(f->codes, value, s->zh);
 	return name ? name : "";
 }
@@ -111,9 +107,10 @@ static int by_part(const void *a, const void *b)
 static void record_lines(struct show *s, const struct shown *r, const char *part)
 {
 	const struct record *record = &s->d->records[r->i];
+	const struct reg *reg = record->reg;
 
-	for (size_t k = 0; k < record->reg->n_fields; k++) {
-		const struct field *f = &record->reg->fields[k];
+	for (size_t k = 0; reg && k < reg->n_fields; k++) {
+		const struct field *f = &reg->fields[k];
 		char text[1024];
 		struct value v;
 		size_t n;
@@ -338,47 +335,6 @@ static void now_tags(struct show *s, const char *field)
 	}
 }
 
-/* ---- as mentor ---- */
-
-/* Apprenticeships in which the person is named by an id of one of its pids. */
-static int mentored_read(
-	struct dossier *d, const struct talents_view *v, const uint8_t pid[PID_BYTES])
-{
-	uint8_t members[MEMBERS_MAX][PID_BYTES];
-	size_t n = case_members(v->views, pid, members, MEMBERS_MAX);
-	struct store_cursor *c = store_cursor_open(v->views, VIEW_MARK);
-	struct text key, value;
-
-	*d = (struct dossier){ .n = 0 };
-	arena_init(&d->arena, 16u * 1024 * 1024);
-	d->refs = calloc(MENTORED_MAX, sizeof(*d->refs));
-	d->records = calloc(MENTORED_MAX, sizeof(*d->records));
-	d->facts = calloc(MENTORED_MAX, sizeof(*d->facts));
-	if (!d->refs || !d->records || !d->facts || !c)
-		return ERR_NOMEM;
-	for (size_t i = 0; i < n && i < MEMBERS_MAX; i++) {
-		char with[1 + TALENT_ID_BYTES] = { MARK_MENTOR };
-
-		memcpy(with + 1, members[i], TALENT_ID_BYTES);
-		for (bool more = store_seek(c, (struct text){ with, sizeof(with) }, &key, &value);
-			more && key.n == MARK_KEY_MAX && memcmp(key.p, with, sizeof(with)) == 0 &&
-			d->n < MENTORED_MAX;
-			more = store_next(c, &key, &value)) {
-			const uint8_t *at = (const uint8_t *)key.p + sizeof(with);
-
-			d->refs[d->n] = (struct person_ref){ get_u32(at), get_u64(at + 4) };
-			if (person_record(
-				    v->ledgers, &d->refs[d->n], &d->arena, &d->records[d->n]) != 0)
-				continue;
-			d->facts[d->n] =
-				(struct talent_record){ &d->records[d->n], d->refs[d->n].origin };
-			d->n++;
-		}
-	}
-	store_cursor_close(c);
-	return store_txn_err(v->views);
-}
-
 /* ---- talent show ---- */
 
 static void now_show(struct show *s, const uint8_t pid[PID_BYTES])
@@ -406,7 +362,7 @@ static int show(
 	if (!err && !talent_qualifies(s.rules, d.facts, d.n, day))
 		err = ERR_NOTFOUND;
 	if (!err)
-		err = mentored_read(&mentored, v, pid);
+		err = dossier_mentored(&mentored, v, pid);
 	if (!err) {
 		s.table = api_table(call, columns, sizeof(columns) / sizeof(*columns));
 		now_show(&s, pid);
@@ -423,8 +379,7 @@ static int show(
 		if (!err)
 			api_table_end(s.table);
 	}
-	if (mentored.refs)
-		dossier_deinit(&mentored);
+	dossier_deinit(&mentored);
 	dossier_deinit(&d);
 	return err;
 }

@@ -60,6 +60,9 @@ struct dossier {
  * held. */
 MUST_CHECK int dossier_init(
 	struct dossier *d, const struct talents_view *v, const uint8_t pid[PID_BYTES]);
+/* Apprenticeships in which the person is named as mentor, by an id of one of its pids; as above. */
+MUST_CHECK int dossier_mentored(
+	struct dossier *d, const struct talents_view *v, const uint8_t pid[PID_BYTES]);
 void dossier_deinit(struct dossier *d);
 /* The natural key of a record, in the dossier's arena. */
 struct text dossier_key(struct dossier *d, size_t i);

@@ -120,7 +120,7 @@ void talent_alert_read(struct loader *l, struct talent_rules *t, const struct no
 	a->dates = talent_clauses_read(l, section, "date");
 	needs_check(l, section, a);
 	for (; *at; at = (const struct talent_alert **)&(*at)->next)
-		if (text_is(section->text, (*at)->id))
+		if (strcmp(a->id, (*at)->id) == 0)
 			form_refuse(l, section->line, "stands twice", section->text);
 	*at = a;
 }

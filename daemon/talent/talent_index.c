@@ -436,7 +436,7 @@ static bool edit_run(struct edit *e, const struct talent_change **changes, size_
 {
 	bool ok = true;
 
-	qsort(changes, n, sizeof(*changes), by_pid);
+	qsort(changes, n, sizeof(struct talent_change *), by_pid);
 	for (size_t i = 0; i < n && ok; i++) {
 		if (i + 1 < n && memcmp(changes[i]->pid, changes[i + 1]->pid, PID_BYTES) == 0)
 			continue;
@@ -447,7 +447,7 @@ static bool edit_run(struct edit *e, const struct talent_change **changes, size_
 
 bool version_edit(struct talent_index *x, int day, const struct talent_change *changes, size_t n)
 {
-	const struct talent_change **order = malloc((n + 1) * sizeof(*order));
+	const struct talent_change **order = malloc((n + 1) * sizeof(struct talent_change *));
 	struct edit e = { .x = x, .from = x->newest, .day = day };
 	bool ok = false;
 
