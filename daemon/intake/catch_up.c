@@ -196,14 +196,19 @@ static void post(struct catch_up *c)
 static void tick(void *arg)
 {
 	struct catch_up *c = arg;
+	uint64_t now = clock_mono_ms(), wait = 0;
 	bool due;
 
 	pthread_mutex_lock(&c->lock);
-	due = !c->posted && clock_mono_ms() >= c->next_ms;
+	due = !c->posted && now >= c->next_ms;
+	if (!c->posted && !due)
+		wait = c->next_ms - now;
 	c->posted = c->posted || due;
 	pthread_mutex_unlock(&c->lock);
 	if (due)
 		post(c);
+	else if (wait > STEP_MS) /* nothing to do for long: idle is idle */
+		timer_start(c->timer, wait, STEP_MS);
 }
 
 int catch_up_step(struct catch_up *c, bool *finished)

@@ -119,6 +119,7 @@ def test_keys_and_purposes(city):
     refused("cannot be read", city.city.ctl("talent", "identify", wang, "--purpose", "x", codes=None), 2)
 
 
+@pytest.mark.threads
 def test_a_backup_holds_the_log(city):
     """Taken while identities are opened: the copy starts, its log is whole, and who was held back is still sealed there."""
     one = city.districts["310101"]
@@ -188,6 +189,7 @@ def test_bulk_reads_are_an_alert(city):
         assert f.read().count("user root opened 4 identities within an hour") == 1
 
 
+@pytest.mark.threads
 def test_a_key_that_comes_later(cluster):
     """Who was in before the key was configured is sealed by and by, and nobody twice."""
     public, secret, _ = registrar_keys(cluster)
@@ -314,6 +316,7 @@ def cases(city, *more):
     return city.city.ctl("--lang", "en", "case", "list", *more, output="json").json()
 
 
+@pytest.mark.threads
 def test_cases_are_found_decided_by_two_and_taken_back(city):
     needs_root()
     one, two = city.districts.values()
