@@ -26,7 +26,13 @@ static void district_add(struct talent_facets *f, uint32_t code)
 
 static void occ_add(struct talent_facets *f, uint32_t digits)
 {
+	uint16_t *hint = &f->hints[digits * 2654435761u >> 20];
 	size_t first = 0, end = f->n_occs;
+
+	if (*hint < f->n_occs && f->occs[*hint].digits == digits) {
+		f->occs[*hint].n++;
+		return;
+	}
 
 	while (first < end) {
 		size_t mid = (first + end) / 2;
@@ -36,6 +42,7 @@ static void occ_add(struct talent_facets *f, uint32_t digits)
 		else
 			end = mid;
 	}
+	*hint = (uint16_t)first; /* looked at before it is believed */
 	if (first < f->n_occs && f->occs[first].digits == digits) {
 		f->occs[first].n++;
 		return;

@@ -137,20 +137,23 @@ static void state_of(
 {
 	size_t first = occ_begin(b, row);
 
-	*s = (struct talent_state){ .in = b->in[row],
-		.level = b->level[row],
-		.status = b->status[row],
-		.industry = b->industry[row],
-		.sex = b->sex[row],
-		.birth_year = b->birth[row],
-		.district = x->areas[b->district[row]],
-		.honours = b->honours[row],
-		.chains = b->chains[row],
-		.programmes = b->programmes[row],
-		.areas = b->areas[row],
-		.n_occs = b->occ_end[row] - first };
-	if (s->n_occs)
-		memcpy(s->occs, b->occs + first, s->n_occs * sizeof(*s->occs));
+	/* Field by field: of the list of occupations only what is used. */
+	s->in = b->in[row];
+	s->clause = 0;
+	s->changes = 0;
+	s->level = b->level[row];
+	s->status = b->status[row];
+	s->industry = b->industry[row];
+	s->sex = b->sex[row];
+	s->birth_year = b->birth[row];
+	s->district = x->areas[b->district[row]];
+	s->honours = b->honours[row];
+	s->chains = b->chains[row];
+	s->programmes = b->programmes[row];
+	s->areas = b->areas[row];
+	s->n_occs = b->occ_end[row] - first;
+	for (size_t i = 0; i < s->n_occs; i++)
+		s->occs[i] = b->occs[first + i];
 }
 
 /* Those of a block that belong on the page. */

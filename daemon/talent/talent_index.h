@@ -60,7 +60,8 @@ struct talent_facets {
 	size_t n_districts;
 	struct talent_occ_count *occs; /* ascending by digits */
 	size_t n_occs, occs_room;
-	bool failed; /* no memory for the occupations */
+	uint16_t hints[4096]; /* by hash of the digits: where an occupation stood last */
+	bool failed;	      /* no memory for the occupations */
 };
 void talent_facets_add(struct talent_facets *f, const struct talent_query *q,
 	const struct talent_state *s, int year);
