@@ -13,9 +13,7 @@
 
 bool talents_zh(const struct api_call *call)
 {
-	const char *lang = api_arg(call, "lang");
-
-	return !lang || strcmp(lang, "en") != 0;
+	return !api_english(call);
 }
 
 bool talents_day(struct api_call *call, int *day)
