@@ -173,6 +173,7 @@ struct run {
 	uint32_t city;
 	struct fact_list old, new;	   /* of the source */
 	struct fact_list all_old, all_new; /* of the entity */
+	bool all_places; /* not only those of facts that come or go: a second fact has changed */
 	struct cells *cells;
 	struct entity_scratch *scratch;
 };
@@ -193,9 +194,25 @@ static bool combo_add(
 	return true;
 }
 
+static struct combo *combo_find(struct entity_scratch *s, uint64_t place)
+{
+	size_t first = 0, end = s->n;
+
+	while (first < end) {
+		size_t mid = (first + end) / 2;
+
+		if (s->at[mid].place < place)
+			first = mid + 1;
+		else
+			end = mid;
+	}
+	return first < s->n && s->at[first].place == place ? &s->at[first] : NULL;
+}
+
 /* Every place that a fact counts in: its district and the city, each row, the unions and the total
  * over it. */
-static bool combos_of_fact(struct run *r, const uint8_t *fact, bool old, unsigned month)
+static bool combos_of_fact(
+	struct run *r, const uint8_t *fact, unsigned old_months, unsigned new_months)
 {
 	const struct form *f = r->source->form;
 	uint32_t areas[2] = { fact_origin(fact), r->city };
@@ -205,19 +222,54 @@ static bool combos_of_fact(struct run *r, const uint8_t *fact, bool old, unsigne
 		rows[i] = fact_row(fact, i);
 	for (size_t k = 0; form_up_next(f, rows, &k, up);) {
 		for (size_t a = 0; a < (areas[0] == areas[1] ? 1 : 2); a++)
-			if (!combo_add(r->scratch, place_of(areas[a], up), old ? 1u << month : 0,
-				    old ? 0 : 1u << month))
+			if (!combo_add(r->scratch, place_of(areas[a], up), old_months, new_months))
 				return false;
 	}
 	return true;
 }
 
-static bool combos_of_list(struct run *r, struct fact_list l, bool old, int year)
+/* A fact that stays only tells of the places that others touch. */
+static void combos_touch(struct run *r, const uint8_t *fact, unsigned months)
 {
-	for (size_t i = 0; i < l.n; i++) {
-		int month = fact_from(l.at[i]) - year * 12;
+	const struct form *f = r->source->form;
+	uint32_t areas[2] = { fact_origin(fact), r->city };
+	uint16_t rows[FORM_DIMS_MAX], up[FORM_DIMS_MAX] = { 0 };
 
-		if (month >= 0 && month < 12 && !combos_of_fact(r, l.at[i], old, (unsigned)month))
+	for (size_t i = 0; i < FORM_DIMS_MAX; i++)
+		rows[i] = fact_row(fact, i);
+	for (size_t k = 0; form_up_next(f, rows, &k, up);) {
+		for (size_t a = 0; a < (areas[0] == areas[1] ? 1 : 2); a++) {
+			struct combo *c = combo_find(r->scratch, place_of(areas[a], up));
+
+			if (c) {
+				c->old_months |= months;
+				c->new_months |= months;
+			}
+		}
+	}
+}
+
+/* Goes through both lists side by side: those that come or go (`staying` false), or those that
+ * stay. */
+static bool combos_walk(struct run *r, int year, bool staying)
+{
+	size_t i = 0, k = 0;
+
+	while (i < r->old.n || k < r->new.n) {
+		int order = i == r->old.n   ? 1
+			    : k == r->new.n ? -1
+					    : memcmp(r->old.at[i], r->new.at[k], FACT_BYTES);
+		const uint8_t *fact = order <= 0 ? r->old.at[i] : r->new.at[k];
+		int month = fact_from(fact) - year * 12;
+		unsigned months = month >= 0 && month < 12 ? 1u << month : 0;
+
+		i += order <= 0;
+		k += order >= 0;
+		if (!months || (order == 0) != staying)
+			continue;
+		if (staying && !r->all_places)
+			combos_touch(r, fact, months);
+		else if (!combos_of_fact(r, fact, order <= 0 ? months : 0, order >= 0 ? months : 0))
 			return false;
 	}
 	return true;
@@ -262,27 +314,23 @@ static void combos_join(struct entity_scratch *s)
 static void bits_emit(struct run *r, size_t slot, int year, uint64_t place, const uint32_t bits[2])
 {
 	const struct form *f = r->source->form;
-	uint32_t differ = bits[0] ^ bits[1];
+	uint32_t differ = bits[0] ^ bits[1], up[2] = { bits[0] >> UP_TO, bits[1] >> UP_TO };
+	uint32_t moved = ((up[0] ^ up[0] << 1) | (up[1] ^ up[1] << 1)) & 0xfff;
 	int64_t *numbers;
 
-	for (unsigned bit = 0; bit < UP_TO; bit++) {
-		if (!(differ & 1u << bit))
-			continue;
+	for (uint32_t left = differ & ((1u << UP_TO) - 1); left; left &= left - 1) {
+		unsigned bit = (unsigned)__builtin_ctz(left);
+
 		numbers = cells_at(r->cells, f, bit_period(bit, year), place);
 		if (numbers)
 			numbers[slot] += bits[1] & 1u << bit ? 1 : -1;
 	}
-	if (!(differ >> UP_TO))
-		return;
-	for (unsigned m = 0; m < 12; m++) {
-		int step = 0;
+	for (moved = up[0] == up[1] ? 0 : moved; moved; moved &= moved - 1) {
+		unsigned m = (unsigned)__builtin_ctz(moved);
+		int now = (int)(up[1] >> m & 1) - (int)(up[0] >> m & 1);
+		int before = (int)(up[1] << 1 >> m & 1) - (int)(up[0] << 1 >> m & 1);
+		int step = now - before;
 
-		for (unsigned side = 0; side < 2; side++) {
-			int now = bits[side] >> (UP_TO + m) & 1;
-			int before = m ? bits[side] >> (UP_TO + m - 1) & 1 : 0;
-
-			step += side ? now - before : before - now;
-		}
 		numbers = step ? cells_at(r->cells, f, bit_period(m, year), place) : NULL;
 		if (numbers)
 			numbers[f->n_measures + slot] += step;
@@ -295,9 +343,11 @@ static bool year_run(struct run *r, int year)
 	uint32_t shown = bits_shown(f), with[FORM_MEASURES_MAX][2];
 
 	r->scratch->n = 0;
-	if (!combos_of_list(r, r->old, true, year) || !combos_of_list(r, r->new, false, year))
+	if (!combos_walk(r, year, false) || (r->all_places && !combos_walk(r, year, true)))
 		return false;
 	combos_join(r->scratch);
+	if (!r->all_places && r->scratch->n)
+		combos_walk(r, year, true);
 	for (size_t i = 0; i < f->n_measures; i++) {
 		const struct measure *mm = &f->measures[i];
 
@@ -310,6 +360,10 @@ static bool year_run(struct run *r, int year)
 		}
 		for (size_t k = 0; k < r->scratch->n; k++) {
 			const struct combo *c = &r->scratch->at[k];
+
+			if (c->old_months == c->new_months && with[i][0] == with[i][1])
+				continue;
+
 			uint32_t bits[2] = { bits_of_months(c->old_months) & with[i][0],
 				bits_of_months(c->new_months) & with[i][1] };
 
@@ -334,13 +388,11 @@ static int year_after(struct fact_list l, int year)
 	return first;
 }
 
-/* Nothing that the source's measures look at has changed. */
-static bool source_still(const struct run *r)
+/* Nothing of what the source's measures look at beside its own facts has changed. */
+static bool others_still(const struct run *r)
 {
 	const struct form *f = r->source->form;
 
-	if (!facts_same(r->old, r->new))
-		return false;
 	for (size_t i = 0; i < f->n_measures; i++) {
 		unsigned with = f->measures[i].with;
 
@@ -357,7 +409,10 @@ static bool source_run(struct run *r)
 {
 	int year = 0;
 
-	if (r->source->measure < 0 || source_still(r))
+	if (r->source->measure < 0)
+		return true;
+	r->all_places = !others_still(r);
+	if (!r->all_places && facts_same(r->old, r->new))
 		return true;
 	for (;;) {
 		int a = year_after(r->old, year), b = year_after(r->new, year);

@@ -67,6 +67,8 @@ void fold_close(struct fold *f)
 	fact_changes_deinit(&f->changes);
 	entity_scratch_deinit(&f->scratch);
 	free(f->facts);
+	free(f->order);
+	free(f->group);
 	arena_deinit(&f->now);
 	arena_deinit(&f->before);
 	free(f);
@@ -329,22 +331,15 @@ static void activity_book(struct fold *f, const struct entry_view *e, const stru
 		sum->last_day = day;
 }
 
-static int fold_entry(struct fold *f, uint32_t origin, uint64_t position)
+static int fold_entry(struct fold *f, struct ledger_walk *walk, uint64_t position)
 {
-	struct entry_view e = { .origin = origin, .position = position };
 	struct activity did = { 0 };
-	struct text bytes;
-	int err = ledger_get(f->ledgers, origin, position, &bytes);
+	struct entry_view e;
+	int err = ledger_walk_get(walk, position, &e);
 
 	if (err)
 		return err;
 	arena_reset(&f->now);
-	if (entry_unpack(&e, bytes, &f->now) != 0) {
-		finding_put(f, &e, FINDING_BODY, NULL);
-		return 0;
-	}
-	e.origin = origin;
-	e.position = position;
 	err = fold_kind(f, &e, &did);
 	/* A ledger that was only opened says nothing of when its district was at work. */
 	if (!err && e.kind != TALLY__ENTRY_KIND__GENESIS)
@@ -395,16 +390,18 @@ int fold_chunk(struct fold *f, struct store_txn *views, struct store_txn *ledger
 	f->linked = case_any(views);
 	for (size_t i = 0; i < n && !err; i++) {
 		struct fold_span *s = &spans[i];
+		struct ledger_walk walk = { .t = ledgers, .origin = s->origin };
 
 		s->err = 0;
 		for (uint64_t p = s->first; p <= s->last && !err; p++) {
-			err = fold_entry(f, s->origin, p);
+			err = fold_entry(f, &walk, p);
 			if (err && ends_span(f, err)) {
 				s->err = err;
 				s->last = p - 1;
 				err = 0;
 			}
 		}
+		ledger_walk_end(&walk);
 	}
 	if (!err)
 		err = fold_entities_write(f);

@@ -13,7 +13,7 @@ static int entity_write(struct fold *f, const struct fact_change *changes, size_
 		ENTITY_KEY_BYTES - (person ? 1 : 0) };
 	struct fact_list old = { 0 }, new = { 0 };
 	struct text value = { 0 };
-	unsigned did = 0; /* TALENTS_… */
+	struct talent_todo did = { 0 };
 
 	if (store_get(f->views, table, key, &value) == 0) {
 		if (value.n % FACT_BYTES)
@@ -38,11 +38,11 @@ static int entity_write(struct fold *f, const struct fact_change *changes, size_
 		return ERR_NOMEM;
 	/* Both look at the old facts, which the first write takes away. */
 	if (person && f->talents)
-		did = talents_look(old, new);
+		did = talents_look(old, new, changes, n);
 	if (person)
 		names_mark(f->views, changes->entity + 1, old, new);
-	if (did) {
-		int err = talents_person(f->talents, changes->entity + 1, did, new, &f->before);
+	if (did.what) {
+		int err = talents_person(f->talents, changes->entity + 1, &did, new, &f->before);
 
 		if (err)
 			return err;
@@ -55,19 +55,69 @@ static int entity_write(struct fold *f, const struct fact_change *changes, size_
 	return 0;
 }
 
+/* Where a change stands in the order of entities and facts: what is sorted is small, and its head
+ * decides nearly always. */
+struct change_order {
+	uint64_t head; /* the first bytes of the entity */
+	const struct fact_change *change;
+};
+
+static int by_change(const void *a, const void *b)
+{
+	const struct change_order *x = a, *y = b;
+
+	if (x->head != y->head)
+		return x->head < y->head ? -1 : 1;
+	return fact_change_order(x->change, y->change);
+}
+
+static bool order_make(struct fold *f)
+{
+	const struct fact_changes *c = &f->changes;
+
+	if (c->n > f->order_room) {
+		free(f->order);
+		f->order = malloc(c->room * sizeof(*f->order));
+		f->order_room = f->order ? c->room : 0;
+	}
+	if (c->n > f->order_room)
+		return false;
+	for (size_t i = 0; i < c->n; i++)
+		f->order[i] = (struct change_order){ get_u64(c->at[i].entity), &c->at[i] };
+	if (c->n)
+		qsort(f->order, c->n, sizeof(*f->order), by_change);
+	return true;
+}
+
+/* The changes from `first` on that are of one entity, side by side; their number, 0 without
+ * memory. */
+static size_t group_make(struct fold *f, size_t first)
+{
+	const struct change_order *o = f->order + first;
+	size_t left = f->changes.n - first, n = 1;
+
+	while (n < left && memcmp(o[n].change->entity, o[0].change->entity, ENTITY_KEY_BYTES) == 0)
+		n++;
+	if (n > f->group_room) {
+		free(f->group);
+		f->group = malloc(2 * n * sizeof(*f->group));
+		f->group_room = f->group ? 2 * n : 0;
+	}
+	if (n > f->group_room)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		f->group[i] = *o[i].change;
+	return n;
+}
+
 int fold_entities_write(struct fold *f)
 {
-	struct fact_changes *c = &f->changes;
-	int err = c->failed ? ERR_NOMEM : 0;
+	int err = f->changes.failed || !order_make(f) ? ERR_NOMEM : 0;
+	size_t n;
 
-	if (!err && c->n)
-		qsort(c->at, c->n, sizeof(*c->at), fact_change_order);
-	for (size_t i = 0, end; i < c->n && !err; i = end) {
-		end = i + 1;
-		while (end < c->n &&
-			memcmp(c->at[end].entity, c->at[i].entity, ENTITY_KEY_BYTES) == 0)
-			end++;
-		err = entity_write(f, &c->at[i], end - i);
+	for (size_t i = 0; i < f->changes.n && !err; i += n) {
+		n = group_make(f, i);
+		err = n ? entity_write(f, f->group, n) : ERR_NOMEM;
 	}
 	return err;
 }

@@ -21,6 +21,10 @@ struct fold {
 	struct entity_scratch scratch;
 	uint8_t (*facts)[FACT_BYTES]; /* of one entity, after its changes */
 	size_t facts_room;
+	struct change_order *order; /* of the changes */
+	size_t order_room;
+	struct fact_change *group; /* the changes of one entity */
+	size_t group_room;
 	struct arena now, before;	   /* the entry at hand; the version that it replaces */
 	struct store_txn *views, *ledgers; /* of the chunk under way */
 	bool linked;			   /* some pid is another person than itself */

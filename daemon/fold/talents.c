@@ -1,5 +1,6 @@
-/* A person's row is made anew from all its records whenever one of them comes, changes or goes: few
- * people have one, and they have few records. What has changed is also handed to the index in
+/* A person's row is a set of what each of its records brings: a record that comes adds to it. When
+ * one changes or goes the row is made anew from all records: few people have one, and they have few
+ * records. What has changed is also handed to the index in
  * memory, after the commit (views.c). */
 #include "daemon/fold/talents.h"
 
@@ -156,19 +157,27 @@ static int by_place(const void *a, const void *b)
 	return x->position < y->position ? -1 : x->position > y->position;
 }
 
+/* Sorts them, each once; their number. */
+static size_t refs_once(struct person_ref *refs, size_t all)
+{
+	size_t n = 0;
+
+	if (all)
+		qsort(refs, all, sizeof(*refs), by_place);
+	for (size_t i = 0; i < all; i++)
+		if (n == 0 || by_place(&refs[n - 1], &refs[i]) != 0)
+			refs[n++] = refs[i];
+	return n;
+}
+
 size_t person_refs(struct fact_list l, struct person_ref *out)
 {
-	size_t all = 0, n = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < l.n; i++)
 		if (fact_source(l.at[i]) != FACT_NAME)
-			out[all++] = (struct person_ref){ fact_origin(l.at[i]), fact_ref(l.at[i]) };
-	if (all)
-		qsort(out, all, sizeof(*out), by_place);
-	for (size_t i = 0; i < all; i++)
-		if (n == 0 || by_place(&out[n - 1], &out[i]) != 0)
-			out[n++] = out[i];
-	return n;
+			out[n++] = (struct person_ref){ fact_origin(l.at[i]), fact_ref(l.at[i]) };
+	return refs_once(out, n);
 }
 
 int person_record(
@@ -261,21 +270,37 @@ bool talents_changes(const struct talents *ts, const struct talent_change **out,
 	return !ts->failed && !ts->rows.failed;
 }
 
-/* Makes ts->row of the records that the facts name. */
-static int row_make(struct talents *ts, struct fact_list l, struct arena *scratch)
+static bool refs_grow(struct talents *ts, size_t n)
 {
-	size_t n;
+	void *more;
 
-	buf_reset(&ts->row);
-	if (l.n > ts->refs_room) {
-		void *more = realloc(ts->refs, l.n * 2 * sizeof(*ts->refs));
+	if (n <= ts->refs_room)
+		return true;
+	more = realloc(ts->refs, n * 2 * sizeof(*ts->refs));
+	if (!more)
+		return false;
+	ts->refs = more;
+	ts->refs_room = n * 2;
+	return true;
+}
 
-		if (!more)
-			return ERR_NOMEM;
-		ts->refs = more;
-		ts->refs_room = l.n * 2;
+/* The records that come by the changes, into ts->refs. */
+static size_t refs_coming(struct talents *ts, const struct talent_todo *todo)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < todo->n; i++) {
+		const uint8_t *fact = todo->changes[i].fact;
+
+		if (fact_source(fact) != FACT_NAME)
+			ts->refs[n++] = (struct person_ref){ fact_origin(fact), fact_ref(fact) };
 	}
-	n = person_refs(l, ts->refs);
+	return refs_once(ts->refs, n);
+}
+
+/* Adds to ts->row what n records of ts->refs bring. */
+static int row_add(struct talents *ts, size_t n, struct arena *scratch)
+{
 	for (size_t i = 0; i < n; i++) {
 		struct record r;
 		int err;
@@ -293,39 +318,62 @@ static int row_make(struct talents *ts, struct fact_list l, struct arena *scratc
 	return ts->row.failed ? ERR_NOMEM : 0;
 }
 
+/* Makes ts->row of the records that the facts name, or of the row that there is and the records
+ * that come. */
+static int row_make(struct talents *ts, const struct talent_todo *todo, struct text row,
+	struct fact_list l, struct arena *scratch)
+{
+	bool more = todo->what & TALENTS_MORE && row.n;
+
+	buf_reset(&ts->row);
+	if (!refs_grow(ts, more ? todo->n : l.n))
+		return ERR_NOMEM;
+	if (!more)
+		return row_add(ts, person_refs(l, ts->refs), scratch);
+	buf_text(&ts->row, row);
+	return row_add(ts, refs_coming(ts, todo), scratch);
+}
+
 static bool wanted(struct fact_list own)
 {
 	return own.n && fact_source(own.at[0]) == FACT_TALENT;
 }
 
-unsigned talents_look(struct fact_list old, struct fact_list new)
+struct talent_todo talents_look(
+	struct fact_list old, struct fact_list new, const struct fact_change *changes, size_t n)
 {
 	struct fact_list own_old = own_facts(old), own_new = own_facts(new);
-	bool was, is;
+	struct talent_todo todo = { .changes = changes, .n = n };
+	bool was, is, more = wanted(own_old);
 
 	if (!own_old.n && !own_new.n)
-		return 0;
+		return todo;
+	for (size_t i = 0; i < n && more; i++)
+		more = changes[i].weight > 0;
 	was = suspect(own_old);
 	is = suspect(own_new);
-	return (wanted(own_old) || wanted(own_new) ? TALENTS_ROW : 0) |
-	       (is && !was ? TALENTS_MARK : 0) | (was && !is ? TALENTS_UNMARK : 0);
+	todo.what = (wanted(own_old) || wanted(own_new) ? TALENTS_ROW : 0) |
+		    (is && !was ? TALENTS_MARK : 0) | (was && !is ? TALENTS_UNMARK : 0) |
+		    (more ? TALENTS_MORE : 0);
+	return todo;
 }
 
-int talents_person(struct talents *ts, const uint8_t pid[PID_BYTES], unsigned todo,
+int talents_person(struct talents *ts, const uint8_t pid[PID_BYTES], const struct talent_todo *todo,
 	struct fact_list new, struct arena *scratch)
 {
-	struct text key = { (const char *)pid, PID_BYTES }, row = { 0 };
+	struct text key = { (const char *)pid, PID_BYTES }, row = { 0 }, old;
 	int err = 0;
 
-	if (todo & (TALENTS_MARK | TALENTS_UNMARK))
-		mark_set(ts, MARK_PERSON, pid, todo & TALENTS_MARK);
-	if (!(todo & TALENTS_ROW))
+	if (todo->what & (TALENTS_MARK | TALENTS_UNMARK))
+		mark_set(ts, MARK_PERSON, pid, todo->what & TALENTS_MARK);
+	if (!(todo->what & TALENTS_ROW))
 		return 0;
+	store_get(ts->views, VIEW_TALENT, key, &old);
 	if (wanted(own_facts(new))) {
-		err = row_make(ts, new, scratch);
+		err = row_make(ts, todo, old, new, scratch);
 		row = (struct text){ ts->row.p, ts->row.n };
 	}
-	if (err)
+	if (err || (row.n && text_eq(row, old)))
 		return err;
 	if (row.n)
 		store_put(ts->views, VIEW_TALENT, key, row);

@@ -41,15 +41,25 @@ void talents_record(struct talents *ts, const struct record *r, const struct rec
 	struct fact_changes *changes);
 /* Are there alerts on one number in two districts, of this register? */
 bool talents_watches(const struct talents *ts, const struct reg *reg);
-/* A person's facts go from old to new: what is to be done about it; 0: nothing. Writes nothing. */
+/* What is to be done about a person. */
+struct talent_todo {
+	unsigned what; /* TALENTS_… */
+	/* n of them, sorted; borrowed. When there is a row and all of them come, it is what it was
+	 * and what these records bring. */
+	const struct fact_change *changes;
+	size_t n;
+};
 #define TALENTS_ROW 1u	  /* its row is to be made anew, or goes */
 #define TALENTS_MARK 2u	  /* its mark comes */
 #define TALENTS_UNMARK 4u /* its mark goes */
-unsigned talents_look(struct fact_list old, struct fact_list new);
+#define TALENTS_MORE 8u	  /* it had a row, and records came only */
+/* A person's facts go from old to new by the changes. Writes nothing. */
+struct talent_todo talents_look(
+	struct fact_list old, struct fact_list new, const struct fact_change *changes, size_t n);
 /* Does it. `scratch` is used. 0 or an error. A record that cannot be read is left out of the row:
  * its ledger says where it is damaged. */
-MUST_CHECK int talents_person(struct talents *ts, const uint8_t pid[PID_BYTES], unsigned todo,
-	struct fact_list new, struct arena *scratch);
+MUST_CHECK int talents_person(struct talents *ts, const uint8_t pid[PID_BYTES],
+	const struct talent_todo *todo, struct fact_list new, struct arena *scratch);
 /* For record_index_shared(): `arg` is the talents. */
 void talents_shared(void *arg, const uint8_t hash[KEY_HASH_BYTES], bool shared);
 

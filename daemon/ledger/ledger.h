@@ -141,6 +141,18 @@ struct entry_view {
 };
 int entry_unpack(struct entry_view *e, struct text bytes, struct arena *a);
 
+/* Entries one after the other, unpacked: what ledger_get() answers, without a search for each. Set
+ * t and origin, leave the rest zero; any positions in any order, but only the one after the last is
+ * cheap. ledger_walk_end() before the transaction ends. */
+struct ledger_walk {
+	struct store_txn *t;
+	uint32_t origin;
+	struct store_cursor *cursor;
+	uint64_t next; /* what one step brings; 0: it has to be looked for */
+};
+int ledger_walk_get(struct ledger_walk *w, uint64_t position, struct entry_view *e);
+void ledger_walk_end(struct ledger_walk *w);
+
 /* ---- receipts: what a parent has confirmed ---- */
 
 struct ledger_receipt {

@@ -45,6 +45,30 @@ int ledger_get(struct store_txn *t, uint32_t origin, uint64_t position, struct t
 	return err;
 }
 
+int ledger_walk_get(struct ledger_walk *w, uint64_t position, struct entry_view *e)
+{
+	uint8_t at[ROW_KEY_BYTES];
+	struct text wanted = row_key(at, w->origin, position), key, value, bytes;
+	bool on;
+	if (!w->cursor)
+		w->cursor = store_cursor_open(w->t, LEDGER_ENTRY);
+	on = w->next && w->next == position ? store_next(w->cursor, &key, &value)
+					    : store_seek(w->cursor, wanted, &key, &value);
+	w->next = 0;
+	if (!on || !text_eq(key, wanted))
+		return store_txn_err(w->t) ? store_txn_err(w->t) : ERR_NOTFOUND;
+	w->next = position + 1;
+	return row_entry_get(value, w->origin, position, e, &bytes, NULL);
+}
+
+void ledger_walk_end(struct ledger_walk *w)
+{
+	if (w->cursor)
+		store_cursor_close(w->cursor);
+	w->cursor = NULL;
+	w->next = 0;
+}
+
 int ledger_signer(struct store_txn *t, uint32_t origin, uint8_t signer[SIGN_PUBLIC_BYTES])
 {
 	struct entry_view e;

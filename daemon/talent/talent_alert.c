@@ -94,6 +94,22 @@ static void needs_check(struct loader *l, const struct node *section, const stru
 				text_of(need->settings[i]));
 }
 
+static const struct field *field_of(const struct reg *reg, const char *name)
+{
+	int i = register_field(reg, text_of(name));
+
+	return i < 0 || !reg->fields[i].pb ? NULL : &reg->fields[i];
+}
+
+static void overlap_read(struct talent_alert *a)
+{
+	if (a->kind != ALERT_OVERLAP || !a->reg)
+		return;
+	a->enrolled = field_of(a->reg, "enrolled_on");
+	a->ended = field_of(a->reg, "ended_on");
+	a->offline = field_of(a->reg, "hours_offline");
+}
+
 void talent_alert_read(struct loader *l, struct talent_rules *t, const struct node *section)
 {
 	const struct talent_alert **at = &t->alerts;
@@ -118,6 +134,7 @@ void talent_alert_read(struct loader *l, struct talent_rules *t, const struct no
 	a->form = key_text(section, "form", "");
 	a->measure = key_text(section, "measure", "");
 	a->dates = talent_clauses_read(l, section, "date");
+	overlap_read(a);
 	needs_check(l, section, a);
 	for (; *at; at = (const struct talent_alert **)&(*at)->next)
 		if (strcmp(a->id, (*at)->id) == 0)
@@ -129,10 +146,19 @@ void talent_alert_read(struct loader *l, struct talent_rules *t, const struct no
 
 static struct value value_of(const struct record *r, const char *field)
 {
-	int i = register_field(r->reg, text_of(field));
+	const struct field *f = field_of(r->reg, field);
 	struct value none = { 0 };
 
-	return i < 0 || !r->reg->fields[i].pb ? none : record_value(r, &r->reg->fields[i]);
+	return f ? record_value(r, f) : none;
+}
+
+static int64_t number_at(const struct record *r, const struct field *f)
+{
+	struct value v = { 0 };
+
+	if (f)
+		v = record_value(r, f);
+	return v.present ? v.number : 0;
 }
 
 static int64_t number_of(const struct record *r, const char *field)
@@ -164,10 +190,10 @@ static int rank_of(const struct record *r)
 
 static bool full_time(const struct talent_alert *a, const struct record *r)
 {
-	int64_t first = number_of(r, "enrolled_on"), last = number_of(r, "ended_on");
+	int64_t first = number_at(r, a->enrolled), last = number_at(r, a->ended);
 	int64_t days = first && last ? days_of_date(last) - days_of_date(first) + 1 : 0;
 
-	return days > 0 && number_of(r, "hours_offline") >= a->hours_per_day * 10 * days;
+	return days > 0 && number_at(r, a->offline) >= a->hours_per_day * 10 * days;
 }
 
 int talent_alert_age(const struct talent_alert *a, const struct talent_record *r)
@@ -243,8 +269,9 @@ size_t talent_traces(const struct talent_rules *t, const struct talent_record *r
 	for (const struct talent_alert *a = t->alerts; a; a = a->next) {
 		if (a->kind == ALERT_AGE && impossible(a, r))
 			kinds |= 1u << TRACE_AGE;
-		else if (a->kind == ALERT_REVOKED && number_of(r->record, "revoked_on") &&
-			 strcmp(r->record->reg->name, "certificate") == 0)
+		else if (a->kind == ALERT_REVOKED &&
+			 strcmp(r->record->reg->name, "certificate") == 0 &&
+			 number_of(r->record, "revoked_on"))
 			kinds |= 1u << TRACE_REVOKED;
 		if (a->kind == ALERT_CERTIFICATE || !looks_at(a, r))
 			continue;

@@ -29,6 +29,8 @@ struct talent_alert {
 	int64_t least, most, percent, months, hours_per_day;
 	const char *form, *measure;
 	const struct talent_clause *dates; /* AGE */
+	/* OVERLAP: fields of its register, since every training is looked at. Or NULL */
+	const struct field *enrolled, *ended, *offline;
 	const struct talent_alert *next;
 };
 
