@@ -139,20 +139,39 @@ static void marks_join(struct stock_scratch *s)
 	s->n_marks = n;
 }
 
-static bool measure_holds(const struct walk *w, const struct measure *mm, int point)
+/* `newest`: of the source that it asks, at the point. */
+static bool measure_holds(
+	const struct walk *w, const struct measure *mm, int point, const uint8_t *newest)
 {
 	struct expr_person p = w->person;
-	const uint8_t *newest;
 
 	p.year = point == INT_MIN ? 0 : (int)((int64_t)point * w->unit / 12);
 	if (mm->whose && !expr_holds_person(mm->whose, &p))
 		return false;
 	if (!mm->newest)
 		return true;
-	newest = newest_at(w, mm->newest, point);
 	if (!newest)
 		return mm->or_none;
 	return fact_row(newest, mm->ask / 16) >> mm->ask % 16 & 1;
+}
+
+static uint64_t bits_at(const struct walk *w, int point)
+{
+	uint64_t bits = w->measures & ~w->with_ask;
+	const uint8_t *newest = NULL;
+	unsigned asked = 0;
+
+	for (uint64_t left = w->with_ask; left; left &= left - 1) {
+		size_t i = (size_t)__builtin_ctzll(left);
+		const struct measure *mm = &w->form->measures[i];
+
+		/* most often all ask the same one */
+		if (mm->newest && mm->newest != asked)
+			newest = newest_at(w, asked = mm->newest, point);
+		if (measure_holds(w, mm, point, newest))
+			bits |= 1ull << i;
+	}
+	return bits;
 }
 
 /* From when on which conditions hold. The first mark stands before all points. */
@@ -179,15 +198,8 @@ static bool marks_make(struct walk *w)
 		if (!mark_add(w, (w->person.birth_year + s->ages[i]) * 12 / w->unit))
 			return false;
 	marks_join(w->s);
-	for (size_t k = 0; k < w->s->n_marks; k++) {
-		struct mark *m = &w->s->marks[k];
-
-		m->bits = w->measures & ~w->with_ask;
-		for (size_t i = 0; i < w->form->n_measures; i++)
-			if (w->with_ask & 1ull << i &&
-				measure_holds(w, &w->form->measures[i], m->point))
-				m->bits |= 1ull << i;
-	}
+	for (size_t k = 0; k < w->s->n_marks; k++)
+		w->s->marks[k].bits = bits_at(w, w->s->marks[k].point);
 	return true;
 }
 

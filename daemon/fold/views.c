@@ -1,8 +1,8 @@
 /* Drives the fold.
  *
- * Normal path: views_wake() posts the one job, unless it is posted already (then it is marked to
- * run once more). The job takes a snapshot of the ledgers, plans a chunk, folds it. After the
- * commit, `done` posts it again while something waits.
+ * Normal path: views_wake() posts the one job, unless it is posted already (or runs: then it is
+ * marked to run once more). The job takes a snapshot of the ledgers, plans a chunk, folds it. After
+ * the commit, `done` posts it again while something waits.
  *
  * How it fails: an error keeps nothing of the chunk; it is logged once, shown in the state, and the
  * next wake tries again (main.c wakes now and then while it stands). A full store is such an error:
@@ -26,7 +26,9 @@
 #define READ_MS 60000
 #define LOAD_MS 600000
 
-enum { IDLE, POSTED, POSTED_AGAIN };
+/* What the job is doing. RUNS from before it takes its snapshot: who has waked it until then is in
+ * it, who wakes it later has to be looked at again. */
+enum { IDLE, POSTED, RUNS, RUNS_AGAIN };
 
 struct views {
 	struct views_conf conf;
@@ -60,8 +62,10 @@ static int job_run(struct store_txn *t, struct store_job *job)
 {
 	struct views *v = of_job(job);
 	struct store_txn *ledgers;
-	int err = store_read_begin(ledger_store(v->conf.ledger), &ledgers, READ_MS);
+	int err;
 
+	atomic_store(&v->posted, RUNS);
+	err = store_read_begin(ledger_store(v->conf.ledger), &ledgers, READ_MS);
 	if (err)
 		return err;
 	v->n_spans = fold_plan(t, ledgers, NULL, 0, v->conf.chunk, v->spans, SPANS_MAX, &v->left);
@@ -125,14 +129,19 @@ static void job_done(struct store_job *job, int err)
 {
 	struct views *v = of_job(job);
 	bool again;
-	int posted = POSTED;
+	int was = RUNS;
 
 	/* Before the run counts as ended: who waited for it finds what it brought. */
 	if (!err && v->talents && v->n_spans)
 		talents_follow(v);
 	again = state_book(v, err) && !atomic_load(&v->closing);
-	if (!again && atomic_compare_exchange_strong(&v->posted, &posted, IDLE))
+	if (!again && atomic_compare_exchange_strong(&v->posted, &was, IDLE))
 		return;
+	/* A job that was refused before it ran has failed for all who waked it. */
+	if (!again && was == POSTED) {
+		atomic_store(&v->posted, IDLE);
+		return;
+	}
 	if (atomic_load(&v->closing)) {
 		atomic_store(&v->posted, IDLE);
 		return;
@@ -150,10 +159,10 @@ void views_wake(struct views *v)
 			store_post(v->store, &v->job);
 			return;
 		}
-		/* Under way: what has come may be after its snapshot, so it runs once more. */
-		was = POSTED;
-		if (atomic_compare_exchange_strong(&v->posted, &was, POSTED_AGAIN) ||
-			was == POSTED_AGAIN)
+		if (was != RUNS)
+			return;
+		/* What has come may be after its snapshot, so it runs once more. */
+		if (atomic_compare_exchange_strong(&v->posted, &was, RUNS_AGAIN))
 			return;
 	}
 }
