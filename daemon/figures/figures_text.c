@@ -2,6 +2,8 @@
  * areas has some ten thousand: what the lines of a row share is written once and copied. */
 #include "daemon/figures/figures.h"
 
+#include <string.h>
+
 const char *figures_obs(uint8_t mark, bool closed)
 {
 	return mark & MARK_MISSING ? "M" : mark & MARK_NONE ? "_Z" : closed ? "A" : "P";
@@ -43,26 +45,38 @@ bool figures_shown_next(const struct figures *f, size_t *row, bool zeros)
 	return *row < f->n_rows;
 }
 
-/* The lines of one row; `line` holds what they share. */
+/* The lines of one row; `line` holds what they share. Each is put together in one go: a form asked
+ * for is mostly this. */
 static void row_lines(struct buf *out, const struct figures *f, size_t row, struct text line,
 	const struct figures_lines *how)
 {
 	const struct form *form = f->form;
+	size_t after = strlen(how->after);
 
 	for (size_t i = 0; i < form->n_measures; i++) {
-		char value[FIGURES_TEXT_MAX];
+		char value[FIGURES_TEXT_MAX], *p, *from;
+		struct text shown;
+		uint8_t mark;
 
 		if (!figures_cell_shown(f, row, i, how->zeros))
 			continue;
-		buf_text(out, line);
-		buf_str(out, form->measures[i].id);
-		buf_put(out, ",", 1);
-		buf_text(out, figures_cell_text(f, row, i, value));
-		buf_put(out, ",", 1);
-		buf_str(out, figures_obs(figures_mark(f, row, i), how->closed));
-		buf_put(out, ",", 1);
-		buf_str(out, figures_conf(figures_mark(f, row, i)));
-		buf_str(out, how->after);
+		mark = figures_mark(f, row, i);
+		shown = figures_cell_text(f, row, i, value);
+		from = p =
+			buf_room(out, line.n + strlen(form->measures[i].id) + shown.n + after + 8);
+		if (!p)
+			return;
+		p = mempcpy(p, line.p, line.n);
+		p = stpcpy(p, form->measures[i].id);
+		*p++ = ',';
+		p = mempcpy(p, shown.p, shown.n);
+		*p++ = ',';
+		p = stpcpy(p, figures_obs(mark, how->closed));
+		*p++ = ',';
+		p = stpcpy(p, figures_conf(mark));
+		p = mempcpy(p, how->after, after);
+		*p = 0;
+		out->n += (size_t)(p - from);
 	}
 }
 

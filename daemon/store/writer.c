@@ -381,7 +381,10 @@ static void run_group(struct store *s, struct group *g)
 		next = job->next;
 		job->done(job, job->err ? job->err : rc);
 	}
-	/* Those who wait for their answer come first. */
+	/* Those who wait for their answer come first, and what a lone job asked to be told: nothing
+	 * comes close behind it. */
+	if (s->settle && s->crowd < GATHER_LEAST)
+		settle(s);
 	if (rc == 0 && wrote)
 		room_gauge(s);
 	chores(s);
