@@ -361,7 +361,7 @@ static int attempt(struct store *s, struct group *g, bool *wrote)
 static void run_group(struct store *s, struct group *g)
 {
 	struct store_job *job, *next;
-	bool wrote;
+	bool wrote, alone;
 	int rc;
 
 	do
@@ -383,7 +383,10 @@ static void run_group(struct store *s, struct group *g)
 	}
 	/* Those who wait for their answer come first, and what a lone job asked to be told: nothing
 	 * comes close behind it. */
-	if (s->settle && s->crowd < GATHER_LEAST)
+	pthread_mutex_lock(&s->lock);
+	alone = s->crowd < GATHER_LEAST && s->waiting == 0;
+	pthread_mutex_unlock(&s->lock);
+	if (alone)
 		settle(s);
 	if (rc == 0 && wrote)
 		room_gauge(s);
