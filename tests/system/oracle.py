@@ -8,6 +8,7 @@ from the survey page and the readings of aggregator/README.md; it shares no code
 
 As a program: oracle.py DIR [FORM PERIOD [cumulative]] reads a generated DIR and prints the cells."""
 
+import collections
 import json
 import os
 import sqlite3
@@ -27,6 +28,7 @@ class Oracle:
         self.areas = [CITY]
         self.history = {}  # (district, register, key) → content: tells new, changed and unchanged apart
         self.retracted = set()
+        self.written = collections.Counter()  # (area, column of 12C): corrections and rows refused, all of them written today
         self.db.create_function("days", 1, judge.ordinal)
         self.db.execute("create table part (district, area, primary key (district, area)) without rowid")
         self.db.execute("create table member (dim, code, row, primary key (dim, code, row)) without rowid")
@@ -64,6 +66,9 @@ class Oracle:
             new, changed = (new + 1, changed) if before is None else (new, changed + 1)
             self.history[district, register, key] = content
             self.put(district, register, key, record)
+        for area in {str(district), CITY} if str(district) != CITY else ():  # part C is of districts
+            self.written[area, 6] += changed
+            self.written[area, 7] += len(refused)
         return new, changed, same, refused
 
     def put(self, district, register, key, record):

@@ -2,6 +2,7 @@
 its status; every check that does not hold is listed, and nothing else."""
 
 import csv
+import datetime
 import io
 import os
 import re
@@ -67,6 +68,14 @@ def same_survey(city, oracle, year, rnd):
     return seen
 
 
+def same_quality(city, oracle):
+    """12C of this month: what was corrected and refused by each district, and that nothing was signed by anybody."""
+    now = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8)))
+    rows = csv.DictReader(io.StringIO(ask(city, f"/v1/forms/12C?period={now:%Y}")))
+    found = {(r["area"], int(r["measure"])): int(r["value"]) for r in rows if r["value"]}
+    assert {k: v for k, v in found.items() if k[1] in (2, 3, 6, 7)} == {k: v for k, v in oracle.written.items() if v}
+
+
 @pytest.fixture
 def survey(cluster):
     """A city with the keys that honours entered there want."""
@@ -87,6 +96,7 @@ def test_survey(seed, cluster, survey):
     wait_for("the fold of the city's own ledger",
              lambda: cluster.city.metrics()['tally_view_rows{view="record"}'] == oracle.count())
     same_survey(cluster.city, oracle, history.year, history.rnd)
+    same_quality(cluster.city, oracle)
     cluster.city.ctl("recount")
 
 
