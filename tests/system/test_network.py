@@ -171,9 +171,10 @@ def test_district_added_while_others_write(cluster, oracle, same_figures):
     cluster.city.write_conf()
     cluster.city.process.send_signal(signal.SIGHUP)
     wait_for("the district to be shut out", lambda: cluster.districts[new].parent()["state"] != "streaming")
-    assert set(cluster.city.children()) == {old}
+    wait_for("the list without it", lambda: set(cluster.city.children()) == {old})
     same_figures(cluster.city, oracle, brief=True)
     cluster.city.sections.append(("child", new, cluster.districts[new].keys))
     cluster.city.write_conf()
     cluster.city.process.send_signal(signal.SIGHUP)
+    wait_for("the list with it again", lambda: set(cluster.city.children()) == {old, new})
     finish(cluster, oracle, same_figures)
