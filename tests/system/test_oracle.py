@@ -1,6 +1,7 @@
 """Random histories: every cell of every form, for every area and the periods of three years, equals the oracle's, with
 its status; every check that does not hold is listed, and nothing else."""
 
+import collections
 import csv
 import datetime
 import io
@@ -17,7 +18,7 @@ from oracle import FORMS, Oracle, difference
 from oracle_checks import CHECKS, fails
 from oracle_forms_sample import known
 from oracle_history import SurveyHistory
-from oracle_sheet import all_of, kind_of, read_csv_cells
+from oracle_sheet import CITY, all_of, kind_of, read_csv_cells, span
 
 SEEDS = int(os.environ.get("TALLY_SEEDS", "30"))
 FIRST = int(os.environ.get("TALLY_FIRST_SEED", "1"))
@@ -68,12 +69,44 @@ def same_survey(city, oracle, year, rnd):
     return seen
 
 
-def same_quality(city, oracle):
-    """12C of this month: what was corrected and refused by each district, and that nothing was signed by anybody."""
-    now = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8)))
-    rows = csv.DictReader(io.StringIO(ask(city, f"/v1/forms/12C?period={now:%Y}")))
-    found = {(r["area"], int(r["measure"])): int(r["value"]) for r in rows if r["value"]}
+def due_in(year):
+    """[(form, period)] whose returns are due in a year, by the calendar."""
+    out = []
+    with open(os.path.join(ROOT, "daemon/survey/calendar.tsv"), encoding="utf-8") as f:
+        rows = [line.split() for line in f if not line.startswith("#")]
+    for form, kind, days in rows:
+        for period, _ in all_of({kind}, year - 1) + all_of({kind}, year):
+            last = str(span(period)[1])
+            end = datetime.date(int(last[:4]), int(last[4:6]), int(last[6:]))
+            if (end + datetime.timedelta(days=int(days))).year == year:
+                out.append((form, period))
+    return out
+
+
+def quality(city, year):
+    rows = csv.DictReader(io.StringIO(ask(city, f"/v1/forms/12C?period={year}")))
+    return {(r["area"], int(r["measure"])): r["obs_status"] if r["obs_status"] == "M" else int(r["value"]) for r in rows}
+
+
+def same_quality(city, oracle, year, districts):
+    """12C. Of this year: what each district corrected, what was refused, and how old its newest entry is at the year's end. Of the
+    year in which most returns of the history are due: how many are, and the checks that do not hold in them."""
+    now = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8))).date()
+    age = (datetime.date(now.year, 12, 31) - now).days
+    found = quality(city, now.year)
     assert {k: v for k, v in found.items() if k[1] in (2, 3, 6, 7)} == {k: v for k, v in oracle.written.items() if v}
+    assert {found.get((a, 8), 0) for a in (CITY, *districts)} == {age}
+    expected = collections.Counter()
+    for form, period in due_in(year + 1):
+        for area in map(str, districts):
+            expected[area, 1] += 1
+        for _, level, area, _ in fails(oracle, form, period):
+            if area != CITY:
+                expected[area, 4 if level == "hard" else 5] += 1
+    for (area, measure), n in list(expected.items()):
+        expected[CITY, measure] += n
+    found = {k: v for k, v in quality(city, year + 1).items() if k[1] in (1, 2, 3, 4, 5)}
+    assert found == dict(expected)
 
 
 @pytest.fixture
@@ -96,7 +129,7 @@ def test_survey(seed, cluster, survey):
     wait_for("the fold of the city's own ledger",
              lambda: cluster.city.metrics()['tally_view_rows{view="record"}'] == oracle.count())
     same_survey(cluster.city, oracle, history.year, history.rnd)
-    same_quality(cluster.city, oracle)
+    same_quality(cluster.city, oracle, history.year, history.districts)
     cluster.city.ctl("recount")
 
 
