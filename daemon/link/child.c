@@ -10,8 +10,8 @@
  * at most once a heartbeat. The back-off begins anew only after progress (an ACK that moved) or a
  * session that lasted: a parent that welcomes and then refuses is not hammered.
  *
- * What the parent publishes is followed beside all this (follow.c); its faults are named and end
- * nothing.
+ * What the parent publishes is followed beside all this (follow.c), and questions are asked
+ * (questions.c); what goes wrong with them is named and ends nothing.
  *
  * acked may go down from one session to the next: a parent that lost its store says so and is given
  * everything again. */
@@ -96,6 +96,53 @@ size_t child_ledger(const struct child *c, uint32_t origin)
 	return i;
 }
 
+/* ---- questions ---- */
+
+void child_answer(struct step *s, size_t slot, int answer)
+{
+	struct child_action *a = child_act(s, CHILD_ANSWERED);
+	a->slot = slot;
+	a->answer = answer;
+}
+
+/* They are the session's, and it has ended. */
+static void cut(struct step *s)
+{
+	size_t slot;
+
+	while (questions_cut(&s->c->questions, &slot))
+		child_answer(s, slot, LINK_CUT);
+}
+
+static void on_ask(struct step *s)
+{
+	struct child *c = s->c;
+	int answer = LINK_AWAY;
+
+	if (c->state == CHILD_STREAMING)
+		answer = questions_take(&c->questions, s->e->slot, s->now + c->conf.question_ms);
+	if (answer)
+		child_answer(s, s->e->slot, answer);
+}
+
+static void on_unsaid(struct step *s)
+{
+	s->c->blocked = true;
+	questions_unsaid(&s->c->questions, s->e->slot);
+}
+
+static void question(struct step *s)
+{
+	struct child *c = s->c;
+	size_t slot;
+
+	if (c->state != CHILD_STREAMING || c->blocked || !questions_next(&c->questions, &slot))
+		return;
+	struct child_action *a = child_say(s, TALLY__FRAME_KIND__QUESTION);
+	a->slot = slot;
+	a->nonce = c->questions.at[slot].nonce;
+}
+
 /* ---- how sessions begin and end ---- */
 
 void child_greet(struct step *s)
@@ -110,6 +157,7 @@ void child_greet(struct step *s)
 	c->credit = c->spent = 0;
 	c->n_flights = 0;
 	c->sending = c->blocked = false;
+	cut(s);
 	child_say(s, TALLY__FRAME_KIND__HELLO);
 }
 
@@ -127,6 +175,7 @@ void child_end(struct step *s, int fault, bool said)
 		c->fault = fault;
 	c->n_flights = 0;
 	c->sending = c->blocked = false;
+	cut(s);
 	c->retry_ms = s->now + wait;
 	child_become(s, fault_stops(fault) ? CHILD_STOPPED : CHILD_WAITING);
 }
@@ -223,6 +272,8 @@ static void on_tick(struct step *s)
 	c->blocked = false; /* the net under a lost edge */
 	if (c->follow.state == FOLLOW_ASKED && s->now - c->follow.asked_ms >= c->conf.ack_ms)
 		follow_again(&c->follow, s->now);
+	for (size_t slot; questions_late(&c->questions, s->now, &slot);)
+		child_answer(s, slot, LINK_SLOW);
 }
 
 static void on_grew(struct step *s)
@@ -295,6 +346,7 @@ static void invariants(const struct child *c)
 {
 	assert(c->spent <= c->credit || !child_in_session(c));
 	assert(c->n_flights <= CHILD_FLIGHTS);
+	assert(c->state == CHILD_STREAMING || questions_standing(&c->questions) == 0);
 	for (size_t i = 0; i < c->n_ledgers; i++) {
 		assert(c->ledgers[i].acked <= c->ledgers[i].position);
 		assert(c->state != CHILD_STREAMING || c->ledgers[i].acked < c->ledgers[i].next);
@@ -345,8 +397,15 @@ void child_step(
 		if (c->follow.state == FOLLOW_ASKED)
 			follow_again(&c->follow, now_ms + c->conf.heartbeat_ms);
 		break;
+	case CHILD_ASK:
+		on_ask(&s);
+		break;
+	case CHILD_UNSAID:
+		on_unsaid(&s);
+		break;
 	}
 	pump(&s);
 	ask(&s);
+	question(&s);
 	invariants(c);
 }

@@ -8,11 +8,13 @@
  *                                                    └── gap, session ─────┘
  *   stopped: as waiting, but after a fault that waits for people; asks again rarely.
  *
- * While it streams it also follows what the parent publishes (follow.h). */
+ * While it streams it also follows what the parent publishes (follow.h), and asks what the parent
+ * alone can tell (questions.h). */
 #ifndef LINK_CHILD_H
 #define LINK_CHILD_H
 
 #include "daemon/link/follow.h"
+#include "daemon/link/questions.h"
 
 enum child_state {
 	CHILD_WAITING,
@@ -35,10 +37,11 @@ const char *child_state_word(enum child_state s);
 struct child_conf {
 	uint32_t heartbeat_ms;
 	uint32_t backoff_least_ms, backoff_most_ms;
-	uint32_t stopped_ms; /* how long a stopped link waits before it asks again */
-	uint32_t answer_ms;  /* for a connection, a WELCOME */
-	uint32_t ack_ms;     /* for an ACK of what is in flight */
-	uint64_t batch_most; /* cost of the largest batch: none is begun with less credit */
+	uint32_t stopped_ms;  /* how long a stopped link waits before it asks again */
+	uint32_t answer_ms;   /* for a connection, a WELCOME */
+	uint32_t ack_ms;      /* for an ACK of what is in flight */
+	uint32_t question_ms; /* for an ANSWER */
+	uint64_t batch_most;  /* cost of the largest batch: none is begun with less credit */
 };
 
 struct child_ledger {
@@ -72,6 +75,7 @@ struct child {
 	} flights[CHILD_FLIGHTS];
 	size_t n_flights;
 	struct follow follow;
+	struct questions questions;
 };
 
 /* What the driver found out about a state that the parent claims, with our own ledger and the
@@ -103,6 +107,8 @@ enum child_event_kind {
 	CHILD_TAKEN, /* a CHILD_TAKE has ended: fault, or origin and position of our copy after the
 			commit */
 	CHILD_UNASKED, /* a FOLLOW did not go out */
+	CHILD_ASK,     /* somebody here asks: slot, free until now. Ends by one CHILD_ANSWERED */
+	CHILD_UNSAID,  /* a QUESTION did not go out: slot */
 };
 struct child_event {
 	enum child_event_kind kind;
@@ -110,6 +116,7 @@ struct child_event {
 	uint32_t origin;
 	uint64_t position;
 	size_t raw;
+	size_t slot;
 	const struct frame *frame;
 	const struct child_claim *claims;
 	const struct follow_offer *offer; /* NULL: nothing is published for us */
@@ -119,8 +126,9 @@ enum child_action_kind {
 	CHILD_CONNECT,
 	CHILD_DISCONNECT, /* linger: let what was sent last go out */
 	CHILD_SEND, /* a HELLO (all ledgers, with positions and heads read now), PING, PONG (nonce),
-		       FAULT (fault), or FOLLOW (what is followed, position and head of what is
-		       committed here, read now; answer with UNASKED when it does not go out) */
+		       FAULT (fault), FOLLOW (what is followed, position and head of what is
+		       committed here, read now; answer with UNASKED when it does not go out), or
+		       QUESTION (slot, nonce; answer with UNSAID when it does not go out) */
 	CHILD_SEND_BATCH, /* ledger (index), from `position`, of at most `room` bytes unpacked.
 			     Answer with SENT or UNSENT */
 	CHILD_STORE,  /* the receipt in claims[claim] of the frame at hand is proven: store it */
@@ -128,18 +136,21 @@ enum child_action_kind {
 	CHILD_TAKE,  /* the PUBLISH at hand: open, check, store. Answer with TAKEN, whatever happens
 		      */
 	CHILD_NAMED, /* fault of what is followed; the session goes on */
+	CHILD_ANSWERED, /* the question of `slot` has ended: answer, with the rule of the frame at
+			   hand when it is a no. The slot is free */
 };
 struct child_action {
 	enum child_action_kind kind;
 	uint32_t frame; /* CHILD_SEND: kind of frame */
 	int fault;
+	int answer;
 	bool linger;
-	size_t ledger, claim;
+	size_t ledger, claim, slot;
 	uint64_t position, room, nonce;
 };
 struct child_actions {
 	size_t n;
-	struct child_action at[FRAME_LEDGERS_MAX + 8];
+	struct child_action at[FRAME_LEDGERS_MAX + QUESTIONS_MOST + 8];
 };
 
 /* Begins as WAITING with nothing to wait for: the first TICK connects. n from 1 to

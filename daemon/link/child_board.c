@@ -60,6 +60,12 @@ void board_publish(struct child_board *b, const struct child *m)
 	s->decisions.fault = m->follow.fault;
 	if (m->follow.fault == LINK_OK)
 		s->decisions.error[0] = '\0';
+	s->questions.granted = m->state == CHILD_STREAMING ? m->questions.granted : 0;
+	s->questions.stray = m->questions.stray;
+	if (m->state == CHILD_STREAMING)
+		b->away_ms = 0;
+	else if (!b->away_ms)
+		b->away_ms = clock_mono_ms();
 	pthread_mutex_unlock(&b->lock);
 	if (m->state == CHILD_STREAMING)
 		tell(b, LOG_LEVEL_INFO, "streaming");
@@ -138,7 +144,7 @@ void board_status(
 {
 	pthread_mutex_lock(&b->lock);
 	*out = b->status;
-	uint64_t heard = b->last_ack_ms;
+	uint64_t heard = b->last_ack_ms, away = b->away_ms;
 	pthread_mutex_unlock(&b->lock);
 	uint64_t own = out->pending, acked = stored->acked;
 	/* A parent that lost what it had confirmed holds what it says in this session. */
@@ -148,4 +154,5 @@ void board_status(
 	out->proven = stored->proven < acked ? stored->proven : acked;
 	out->pending = own > acked ? own - acked : 0;
 	out->last_ack_age_s = heard ? (double)(clock_mono_ms() - heard) / 1000.0 : -1;
+	out->away_s = away ? (double)(clock_mono_ms() - away) / 1000.0 : -1;
 }

@@ -19,6 +19,7 @@ struct child_board {
 	pthread_mutex_t lock; /* guards what follows */
 	struct link_child_status status;
 	uint64_t last_ack_ms; /* 0: never */
+	uint64_t away_ms;     /* since when it does not stream; 0: it does */
 };
 
 void board_init(struct child_board *b, const struct link_child_conf *conf);

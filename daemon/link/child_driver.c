@@ -1,51 +1,26 @@
 /* The driver of a child's link: one DEALER socket and its monitor, opened anew for every
  * connection, and the machine of child.h between them and the ledger. It decides nothing: what
  * happens on the socket, in the store and to the ledger becomes an event; the machine's actions are
- * carried out in their order, and what comes of one may be the next event.
+ * carried out in their order (child_actions.c), and what comes of one may be the next event.
  *
  * The loop's thread does it all: reading the ledger (snapshots), packing, zstd, checking receipts.
  * Receipts are stored by receipts.c, what is followed by following.c, on the writer thread. Other
- * threads only wake the driver and copy its status.
+ * threads only wake the driver, copy its status, and hand questions over (asking.c).
  *
  * Memory: one raw and one packed batch, one batch of what is followed, one frame, and what the
  * credit lets ZeroMQ hold. */
-#include "daemon/link/child_store.h"
+#include "daemon/link/child_driver.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zmq.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/link/child_board.h"
-#include "daemon/link/following.h"
-#include "daemon/link/socket_loop.h"
 #include "proto/link.pb-c.h"
 
 #define FRAMES_A_TURN 64
-#define EVENTS_MOST 4 /* that one event leads to at once */
-#define SOFTWARE "tally"
-
-enum { SOCKET, MONITOR };
-
-struct link_child {
-	struct link_net *net;
-	struct child_store store;
-	struct socket_loop *turns;
-	struct receipts *receipts;
-	struct following following;
-	struct child_board board;
-	char endpoint[256], server_key[41];
-	void *socket, *monitor;
-	bool shaken; /* this socket's handshake went well */
-	struct child machine;
-	const struct frame *frame; /* at hand, while its event is worked on */
-	struct arena arena;
-	struct buf out;
-	atomic_bool grew;
-};
+#define EVENTS_MOST 8 /* that one event leads to at once */
 
 static void drive(struct link_child *c, struct child_event e);
 
@@ -54,62 +29,21 @@ void link_child_status(struct link_child *c, struct link_child_status *out)
 	struct receipts_state stored = receipts_state(c->receipts, 0);
 
 	board_status(&c->board, &stored, out);
+	asking_status(&c->asking, &out->questions);
+}
+
+struct link_asked *link_child_ask(struct link_child *c, const struct link_question *q)
+{
+	struct link_asked *asked = asking_put(&c->asking, q);
+
+	socket_loop_wake(c->turns);
+	return asked;
 }
 
 void link_child_wake(struct link_child *c)
 {
 	atomic_store(&c->grew, true);
 	socket_loop_wake(c->turns);
-}
-
-/* ---- sockets ---- */
-
-static void disconnect(struct link_child *c, bool linger)
-{
-	const int ms = linger ? 500 : 0;
-
-	if (!c->socket)
-		return;
-	socket_loop_unwatch(c->turns, SOCKET);
-	socket_loop_unwatch(c->turns, MONITOR);
-	if (c->monitor)
-		net_monitor_close(c->socket, c->monitor);
-	zmq_setsockopt(c->socket, ZMQ_LINGER, &ms, sizeof ms);
-	zmq_close(c->socket);
-	c->socket = c->monitor = NULL;
-}
-
-static bool connect_to(struct link_child *c)
-{
-	const int events = ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
-			   ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-			   ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-			   ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
-
-	disconnect(c, false);
-	c->shaken = false;
-	c->socket = zmq_socket(net_context(c->net), ZMQ_DEALER);
-	if (!c->socket)
-		return false;
-	if (net_socket_prepare(c->socket) == 0 &&
-		net_socket_join(c->net, c->socket, c->server_key) == 0)
-		c->monitor = net_monitor_open(c->net, c->socket, events);
-	if (c->monitor && socket_loop_watch(c->turns, SOCKET, c->socket) == 0 &&
-		socket_loop_watch(c->turns, MONITOR, c->monitor) == 0 &&
-		zmq_connect(c->socket, c->endpoint) == 0)
-		return true;
-	disconnect(c, false);
-	return false;
-}
-
-/* 0 or errno. */
-static int send_packed(struct link_child *c)
-{
-	if (!c->socket)
-		return ENOTCONN;
-	if (c->out.failed)
-		return ENOMEM;
-	return zmq_send(c->socket, c->out.p, c->out.n, ZMQ_DONTWAIT) < 0 ? errno : 0;
 }
 
 /* ---- the ledger ---- */
@@ -126,122 +60,7 @@ static void grown(struct link_child *c)
 				 .position = at[i].position });
 }
 
-/* Makes a batch and sends it; what came of it. */
-static struct child_event batch_send(struct link_child *c, const struct child_action *a)
-{
-	struct frame f = { .kind = TALLY__FRAME_KIND__BATCH,
-		.origin = c->machine.ledgers[a->ledger].origin };
-	uint64_t last;
-	size_t raw;
-
-	memcpy(f.session, c->machine.session, FRAME_SESSION_BYTES);
-	int fault = child_store_batch(&c->store, a, &f, &last, &raw);
-	if (fault)
-		return (struct child_event){ .kind = CHILD_UNSENT, .fault = fault };
-	frame_pack(&f, &c->out);
-	int failed = send_packed(c);
-	if (failed)
-		return (struct child_event){ .kind = CHILD_UNSENT,
-			.fault = failed == EAGAIN ? LINK_OK : LINK_INTERNAL };
-	board_count_batch(&c->board, c->out.n);
-	return (struct child_event){
-		.kind = CHILD_SENT, .origin = f.origin, .position = last, .raw = raw
-	};
-}
-
-/* ---- actions ---- */
-
-/* True: *next is what came of it. */
-static bool say(struct link_child *c, const struct child_action *a, struct child_event *next)
-{
-	struct frame_ledger ledgers[FRAME_LEDGERS_MAX];
-	struct frame f = { .kind = a->frame, .nonce = a->nonce, .fault = (uint32_t)a->fault };
-
-	memcpy(f.session, c->machine.session, FRAME_SESSION_BYTES);
-	if (a->frame == TALLY__FRAME_KIND__FAULT)
-		f.reason = text_of(link_fault_words(a->fault));
-	if (a->frame == TALLY__FRAME_KIND__HELLO) {
-		int fault = child_store_states(&c->store, &c->machine, ledgers);
-		if (fault) {
-			*next = (struct child_event){ .kind = CHILD_LOST, .fault = fault };
-			return true;
-		}
-		f.protocol = FRAME_PROTOCOL;
-		f.software = TEXT(SOFTWARE);
-		f.ledgers = ledgers;
-		f.n_ledgers = c->machine.n_ledgers;
-		board_count_session(&c->board);
-	}
-	if (a->frame == TALLY__FRAME_KIND__FOLLOW) {
-		if (following_state(&c->following, c->machine.follow.origin, ledgers) != 0) {
-			*next = (struct child_event){ .kind = CHILD_UNASKED };
-			return true;
-		}
-		f.ledgers = ledgers;
-		f.n_ledgers = 1;
-	}
-	frame_pack(&f, &c->out);
-	/* A full socket loses a PING or PONG, and an answer that does not come is noticed. */
-	int failed = send_packed(c);
-	if (failed && a->frame == TALLY__FRAME_KIND__HELLO) {
-		*next = (struct child_event){ .kind = CHILD_LOST };
-		return true;
-	}
-	if (failed && a->frame == TALLY__FRAME_KIND__FOLLOW) {
-		*next = (struct child_event){ .kind = CHILD_UNASKED };
-		return true;
-	}
-	return false;
-}
-
-/* The words that came with a fault of the frame at hand. */
-static struct text reason_at_hand(const struct link_child *c)
-{
-	return c->frame ? c->frame->reason : (struct text){ 0 };
-}
-
-static bool take(struct link_child *c, struct child_event *next)
-{
-	*next = (struct child_event){ .kind = CHILD_TAKEN,
-		.origin = c->frame->origin,
-		.fault = following_take(&c->following, c->frame) };
-	if (next->fault)
-		return true;
-	board_count_published(&c->board, c->frame->batch.n);
-	return false;
-}
-
-static bool perform(struct link_child *c, const struct child_action *a, enum child_state before,
-	struct child_event *next)
-{
-	switch (a->kind) {
-	case CHILD_CONNECT:
-		if (connect_to(c))
-			return false;
-		*next = (struct child_event){ .kind = CHILD_LOST };
-		return true;
-	case CHILD_DISCONNECT:
-		disconnect(c, a->linger);
-		return false;
-	case CHILD_SEND:
-		return say(c, a, next);
-	case CHILD_SEND_BATCH:
-		*next = batch_send(c, a);
-		return true;
-	case CHILD_STORE:
-		receipts_put(c->receipts, a->ledger, &c->frame->ledgers[a->claim]);
-		return false;
-	case CHILD_REPORT:
-		board_report(&c->board, a->fault, reason_at_hand(c), before);
-		return false;
-	case CHILD_TAKE:
-		return take(c, next);
-	case CHILD_NAMED:
-		board_named(&c->board, a->fault, reason_at_hand(c));
-		return false;
-	}
-	return false;
-}
+/* ---- events ---- */
 
 /* An event, and what follows from it. */
 static void drive(struct link_child *c, struct child_event e)
@@ -255,14 +74,12 @@ static void drive(struct link_child *c, struct child_event e)
 		child_step(&c->machine, &waiting[done % EVENTS_MOST], clock_mono_ms(), &actions);
 		for (size_t i = 0; i < actions.n; i++) {
 			assert(n - done <= EVENTS_MOST);
-			if (perform(c, &actions.at[i], before, &e))
+			if (child_perform(c, &actions.at[i], before, &e))
 				waiting[n++ % EVENTS_MOST] = e;
 		}
 	}
 	board_publish(&c->board, &c->machine);
 }
-
-/* ---- events ---- */
 
 static void on_message(struct link_child *c, zmq_msg_t *msg, bool whole)
 {
@@ -341,6 +158,8 @@ static bool on_turn(void *arg)
 		grown(c);
 	while (following_taken(&c->following, &taken))
 		drive(c, taken);
+	for (size_t slot; asking_take(&c->asking, &slot);)
+		drive(c, (struct child_event){ .kind = CHILD_ASK, .slot = slot });
 	/* What the parent said last comes before the news that it is gone. */
 	for (int i = 0; i < FRAMES_A_TURN && c->socket && message_read(c); i++)
 		;
@@ -371,6 +190,7 @@ static void child_free(void *arg)
 	child_store_close(&c->store);
 	buf_deinit(&c->out);
 	arena_deinit(&c->arena);
+	asking_deinit(&c->asking);
 	board_deinit(&c->board);
 	free(c);
 }
@@ -383,6 +203,7 @@ static void machine_init(struct link_child *c, uint32_t own, const struct link_c
 		.backoff_most_ms = conf->backoff_most_ms ? conf->backoff_most_ms : 30000,
 		.answer_ms = 6000,
 		.ack_ms = 30000,
+		.question_ms = conf->question_ms ? conf->question_ms : 5000,
 		.batch_most = frame_cost(LEDGER_BATCH_MAX),
 	};
 
@@ -445,6 +266,7 @@ int link_child_open(struct link_child **out, struct link_net *net, struct ledger
 	snprintf(c->endpoint, sizeof c->endpoint, "%s", conf->endpoint);
 	snprintf(c->server_key, sizeof c->server_key, "%s", conf->server_key);
 	board_init(&c->board, conf);
+	asking_init(&c->asking);
 	arena_init(&c->arena, FRAME_ARENA);
 	machine_init(c, own, conf);
 	atomic_init(&c->grew, true);
@@ -480,9 +302,10 @@ void link_child_close(struct link_child *c)
 {
 	if (!c)
 		return;
+	asking_close(&c->asking);
 	following_close(&c->following);
 	receipts_close(c->receipts);
 	c->receipts = NULL;
-	disconnect(c, false);
+	child_disconnect(c, false);
 	socket_loop_close(c->turns);
 }

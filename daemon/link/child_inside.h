@@ -28,6 +28,8 @@ bool child_in_session(const struct child *c);
 size_t child_ledger(const struct child *c, uint32_t origin);
 /* How long what is followed rests after a fault: people are needed, or only patience. */
 uint32_t child_rest(const struct child *c, int fault);
+/* The question of that slot has ended. */
+void child_answer(struct step *s, size_t slot, int answer);
 /* Names a fault of what is followed; LINK_OK is none. */
 void child_name(struct step *s, int fault);
 

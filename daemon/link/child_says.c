@@ -53,6 +53,17 @@ static void on_publish(struct step *s)
 		child_act(s, CHILD_TAKE);
 }
 
+/* ---- questions ---- */
+
+static void on_answer(struct step *s)
+{
+	const struct frame *f = s->e->frame;
+	size_t slot;
+
+	if (questions_answered(&s->c->questions, f->nonce, &slot))
+		child_answer(s, slot, f->answer < LINK_ANSWER_END ? (int)f->answer : LINK_STRANGE);
+}
+
 /* ---- the session's own ---- */
 
 static void on_welcome(struct step *s)
@@ -91,6 +102,7 @@ static void on_welcome(struct step *s)
 	child_become(s, CHILD_STREAMING);
 	if (all_acked(c))
 		c->fault = LINK_OK;
+	questions_begin(&c->questions, f->questions);
 	follow_begin(&c->follow, o, s->now, child_rest(c, o->fault));
 	child_name(s, o->fault);
 }
@@ -170,6 +182,10 @@ void child_on_frame(struct step *s)
 		if (c->state == CHILD_STREAMING)
 			on_publish(s);
 		return;
+	case TALLY__FRAME_KIND__ANSWER:
+		if (c->state == CHILD_STREAMING)
+			on_answer(s);
+		return;
 	case TALLY__FRAME_KIND__PING:
 		child_say(s, TALLY__FRAME_KIND__PONG)->nonce = f->nonce;
 		return;
@@ -179,6 +195,7 @@ void child_on_frame(struct step *s)
 	case TALLY__FRAME_KIND__HELLO:
 	case TALLY__FRAME_KIND__BATCH:
 	case TALLY__FRAME_KIND__FOLLOW:
+	case TALLY__FRAME_KIND__QUESTION:
 		child_refuse(s, LINK_PROTOCOL);
 		return;
 	default: /* PONG, and what a newer parent may say */

@@ -1,4 +1,5 @@
-/* The table of faults. A number that a newer peer says and we do not know has words too. */
+/* The tables of faults and answers. A fault's number that a newer peer says and we do not know has
+ * words too. */
 #include "daemon/link/fault.h"
 
 #include <stdio.h>
@@ -30,6 +31,34 @@ const char *link_fault_words(int fault)
 #undef X
 	default:
 		return "a fault that this version does not know";
+	}
+}
+
+const char *link_answer_word(int answer)
+{
+	switch (answer) {
+#define X(name, number, word, words) \
+	case name: \
+		return word;
+		LINK_ANSWERS(X)
+		LINK_ANSWERS_OWN(X)
+#undef X
+	default:
+		return "unknown";
+	}
+}
+
+const char *link_answer_words(int answer)
+{
+	switch (answer) {
+#define X(name, number, word, words) \
+	case name: \
+		return words;
+		LINK_ANSWERS(X)
+		LINK_ANSWERS_OWN(X)
+#undef X
+	default:
+		return "";
 	}
 }
 

@@ -3,13 +3,16 @@
  * position 0 goes with a head of zeros.
  *
  *     HELLO      protocol, software, 1-64 ledgers
- *     WELCOME    protocol, software, 1-64 ledgers signed, credit; published: 0-4 ledgers sealed
+ *     WELCOME    protocol, software, 1-64 ledgers signed, credit; published: 0-4 ledgers sealed;
+ *                questions
  *     BATCH      origin, batch; raw_size when it is zstd
  *     ACK        1-64 ledgers signed, credit
  *     PING PONG  nonce
  *     FAULT      fault; reason
  *     FOLLOW     1 ledger
  *     PUBLISH    origin; either as in a BATCH, or as in a FAULT
+ *     QUESTION   nonce, question, asked
+ *     ANSWER     nonce, answer; rule when it is no
  *
  * and kind and session in each. Another kind is passed over by the machines.
  */
@@ -46,6 +49,8 @@ void frame_pack(const struct frame *f, struct buf *out)
 	Tally__Frame m = TALLY__FRAME__INIT;
 	bool greeting =
 		f->kind == TALLY__FRAME_KIND__HELLO || f->kind == TALLY__FRAME_KIND__WELCOME;
+	bool question = f->kind == TALLY__FRAME_KIND__QUESTION,
+	     answer = f->kind == TALLY__FRAME_KIND__ANSWER;
 	bool ping = f->kind == TALLY__FRAME_KIND__PING || f->kind == TALLY__FRAME_KIND__PONG;
 	bool publish = f->kind == TALLY__FRAME_KIND__PUBLISH;
 
@@ -69,12 +74,21 @@ void frame_pack(const struct frame *f, struct buf *out)
 	m.raw_size = f->raw_size;
 	m.has_origin = m.has_batch || publish;
 	m.origin = f->origin;
-	m.has_nonce = ping;
+	m.has_nonce = ping || question || answer;
 	m.nonce = f->nonce;
 	m.has_fault = f->kind == TALLY__FRAME_KIND__FAULT || (publish && f->fault);
 	m.fault = f->fault;
 	m.has_reason = f->reason.n > 0;
 	m.reason = as_data(f->reason.p, f->reason.n);
+	m.has_questions = f->kind == TALLY__FRAME_KIND__WELCOME && f->questions > 0;
+	m.questions = f->questions;
+	m.has_question = m.has_asked = question;
+	m.question = f->question;
+	m.asked = as_data(f->asked.p, f->asked.n);
+	m.has_answer = answer;
+	m.answer = f->answer;
+	m.has_rule = answer && f->rule.n > 0;
+	m.rule = as_data(f->rule.p, f->rule.n);
 
 	buf_reset(out);
 	size_t n = tally__frame__get_packed_size(&m);
@@ -153,6 +167,7 @@ static int greeting_get(struct frame *f, const Tally__Frame *m, bool welcome, st
 	f->protocol = m->protocol;
 	f->software = words_get(m->has_software, m->software);
 	f->credit = m->credit;
+	f->questions = welcome && m->has_questions ? m->questions : 0;
 	int fault = welcome ? published_get(f, m, a) : LINK_OK;
 	return fault ? fault : states_get(f, m, welcome, a);
 }
@@ -186,6 +201,43 @@ static int publish_get(struct frame *f, const Tally__Frame *m)
 	return m->has_origin && !m->has_batch ? fault_get(f, m) : LINK_PROTOCOL;
 }
 
+static int question_get(struct frame *f, const Tally__Frame *m)
+{
+	if (!m->has_nonce || !m->has_question || !m->has_asked || m->asked.len == 0)
+		return LINK_PROTOCOL;
+	if (m->asked.len > LINK_ASKED_MAX)
+		return LINK_OVERSIZED;
+	f->nonce = m->nonce;
+	f->question = m->question;
+	f->asked = (struct text){ (const char *)m->asked.data, m->asked.len };
+	return LINK_OK;
+}
+
+static bool rule_ok(ProtobufCBinaryData rule)
+{
+	for (size_t i = 0; i < rule.len; i++) {
+		uint8_t c = rule.data[i];
+		bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+		if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
+			return false;
+	}
+	return rule.len >= 1 && rule.len <= LINK_RULE_MAX;
+}
+
+/* A no names a rule, and nothing else does. */
+static int answer_get(struct frame *f, const Tally__Frame *m)
+{
+	if (!m->has_nonce || !m->has_answer || m->answer == 0 || m->answer > UINT16_MAX)
+		return LINK_PROTOCOL;
+	if (m->has_rule != (m->answer == LINK_NO) || (m->has_rule && !rule_ok(m->rule)))
+		return LINK_PROTOCOL;
+	f->nonce = m->nonce;
+	f->answer = m->answer;
+	if (m->has_rule)
+		f->rule = (struct text){ (const char *)m->rule.data, m->rule.len };
+	return LINK_OK;
+}
+
 static int fields_get(struct frame *f, const Tally__Frame *m, struct arena *a)
 {
 	switch (m->kind) {
@@ -207,6 +259,10 @@ static int fields_get(struct frame *f, const Tally__Frame *m, struct arena *a)
 		return m->n_ledgers == 1 ? states_get(f, m, false, a) : LINK_PROTOCOL;
 	case TALLY__FRAME_KIND__PUBLISH:
 		return publish_get(f, m);
+	case TALLY__FRAME_KIND__QUESTION:
+		return question_get(f, m);
+	case TALLY__FRAME_KIND__ANSWER:
+		return answer_get(f, m);
 	default:
 		return LINK_OK;
 	}

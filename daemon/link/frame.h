@@ -40,6 +40,11 @@ struct frame {
 	uint64_t nonce;
 	uint32_t fault;
 	struct text reason;
+	uint32_t questions; /* WELCOME */
+	uint32_t question;
+	struct text asked;
+	uint32_t answer;
+	struct text rule;
 };
 
 /* Packs into out (reset first); look at out->failed. */

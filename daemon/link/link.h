@@ -53,6 +53,49 @@ enum link_fault {
 const char *link_fault_word(int fault);
 const char *link_fault_words(int fault);
 
+/* What a child asks of its parent, beside the ledgers (proto/link.proto: QuestionKind), and what
+ * comes of it. Numbers below LINK_ANSWER_END are part of the protocol and stay; the ones above are
+ * the child's own and never travel. X(name, number, word, words for people) */
+#define LINK_ANSWERS(X) \
+	X(LINK_YES, 1, "yes", "nothing speaks against it") \
+	X(LINK_NO, 2, "no", "a rule speaks against it") \
+	X(LINK_UNKNOWN, 3, "unknown", "the parent does not answer this kind of question") \
+	X(LINK_MANY, 4, "many", "more is asked than the parent answers in a second; ask again") \
+	X(LINK_BUSY, 5, "busy", "the parent has too much to answer just now; ask again") \
+	X(LINK_UNCLEAR, 6, "unclear", "the parent does not understand the question") \
+	X(LINK_UNABLE, 7, "unable", "the parent cannot say it now")
+#define LINK_ANSWERS_OWN(X) \
+	X(LINK_AWAY, 101, "away", "the parent is away") \
+	X(LINK_OLD, 102, "old", "the parent is of a version that answers no questions") \
+	X(LINK_SLOW, 103, "slow", "no answer came in time; ask again") \
+	X(LINK_CUT, 104, "cut", "the link was cut before the answer; ask again") \
+	X(LINK_CROWDED, 105, "crowded", "too many questions stand here; ask again") \
+	X(LINK_STRANGE, 106, "strange", "an answer that this version does not know")
+enum link_answer_kind {
+	LINK_NONE = 0,
+#define X(name, number, word, words) name = number,
+	LINK_ANSWERS(X)
+#undef X
+		LINK_ANSWER_END, /* numbers below it are known here */
+#define X(name, number, word, words) name = number,
+	LINK_ANSWERS_OWN(X)
+#undef X
+		LINK_ANSWER_LAST
+};
+const char *link_answer_word(int answer);
+const char *link_answer_words(int answer);
+
+#define LINK_ASKED_MAX 1024 /* bytes of what is asked */
+#define LINK_RULE_MAX 32    /* letters, digits, . _ - of a rule's number */
+struct link_answer {
+	int answer;		      /* enum link_answer_kind */
+	char rule[LINK_RULE_MAX + 1]; /* LINK_NO: one rule that says so; else "" */
+};
+struct link_question {
+	uint32_t kind;
+	struct text asked; /* 1 to LINK_ASKED_MAX bytes */
+};
+
 /* The network side of a process: one ZeroMQ context, its keys, the ZAP handler (fail-closed). Open
  * before the first driver, close after the last. With `allowed` n > 0 (or serve) it runs a
  * self-test: a random key must be refused. */
@@ -70,6 +113,7 @@ struct link_child_conf {
 	uint8_t signer[SIGN_PUBLIC_BYTES];
 	uint32_t heartbeat_ms;	  /* 0: 1000 */
 	uint32_t backoff_most_ms; /* 0: 30000 */
+	uint32_t question_ms;	  /* how long an answer is waited for; 0: 5000 */
 	/* What the parent publishes has grown here: after the commit, on the store's writer thread;
 	 * may be NULL. */
 	void (*on_followed)(void *arg, uint32_t origin, uint64_t position);
@@ -86,6 +130,14 @@ struct link_followed {
 	uint64_t batches, bytes;
 	uint64_t refused[LINK_FAULT_END]; /* by fault */
 };
+/* Questions to a parent since the start. */
+struct link_asking {
+	uint32_t granted;  /* that may stand at once; 0: it answers none, or is away */
+	uint32_t standing; /* now */
+	uint64_t asked;	   /* of which every one has ended or stands */
+	uint64_t ended[LINK_ANSWER_LAST]; /* by what came of it */
+	uint64_t stray; /* answers to nothing that stands: late, doubled, made up */
+};
 struct link_child_status {
 	char name[64];
 	char endpoint[256];
@@ -96,10 +148,12 @@ struct link_child_status {
 	uint64_t proven;
 	uint64_t pending;      /* entries of the own ledger not yet acked */
 	double last_ack_age_s; /* -1: never in this life */
+	double away_s;	       /* since it last streamed, or since the start; -1: it streams */
 	int fault;	 /* of the last session that ended by one; 0: none since the last success */
 	char error[200]; /* "" or words */
 	uint64_t sent_batches, sent_bytes, sessions, faults;
 	struct link_followed decisions;
+	struct link_asking questions;
 };
 struct link_child;
 MUST_CHECK int link_child_open(struct link_child **out, struct link_net *net, struct ledger *l,
@@ -109,6 +163,16 @@ void link_child_close(struct link_child *c);
 void link_child_wake(struct link_child *c);
 /* Any thread. */
 void link_child_status(struct link_child *c, struct link_child_status *out);
+
+/* A question on its way: it ends exactly once, and not much later than question_ms. */
+struct link_asked;
+/* Any thread: hands a question over and returns at once. `q` is copied. NULL: no memory. Whoever
+ * has it waits for it and closes it, also after the link is closed. */
+MUST_CHECK struct link_asked *link_child_ask(struct link_child *c, const struct link_question *q);
+/* Any thread but the loop's: waits for so many ms at most. False: it stands still. */
+MUST_CHECK bool link_asked_wait(struct link_asked *a, uint32_t ms, struct link_answer *out);
+/* Any thread, once. What it still stands for goes nowhere. */
+void link_asked_close(struct link_asked *a);
 
 /* ---- the parent's side: one per daemon, many children ----
  *
@@ -120,6 +184,11 @@ struct link_peer_conf {
 	char key[41]; /* Z85 */
 	uint8_t signer[SIGN_PUBLIC_BYTES];
 };
+/* How many questions a parent takes of a child: a bucket of `burst` that fills by `rate` a second
+ * (monotonic), and `standing` at once. rate 0: none is answered, and children are told so. */
+struct link_questions_conf {
+	uint32_t rate, burst, standing;
+};
 struct link_parent_conf {
 	const char *listen;
 	const struct link_peer_conf *children; /* borrowed until close */
@@ -129,6 +198,11 @@ struct link_parent_conf {
 	uint32_t credit_bytes;	       /* granted to a child at once; 0: 1 MiB */
 	void (*on_accept)(void *arg, uint32_t origin,
 		uint64_t position); /* after the commit, on the store's writer thread */
+	/* A child asks: `origin` is its key's first ledger. Fills `out`. On one thread of the
+	 * link's own, one question at a time, never after link_parent_close(). NULL: as rate 0. */
+	void (*on_question)(
+		void *arg, uint32_t origin, const struct link_question *q, struct link_answer *out);
+	struct link_questions_conf questions;
 	void *arg;
 };
 struct link_peer_status {
@@ -145,6 +219,9 @@ struct link_peer_status {
 	bool followed;	     /* has said, in this life, how far it holds our decisions */
 	uint64_t decisions;  /* that position */
 	int decisions_fault; /* why it cannot go on there; LINK_OK: it does */
+	/* Questions of its key since the start, and by what was answered; in the first row of a
+	 * key. */
+	uint64_t asked, answered[LINK_ANSWER_END];
 };
 struct link_parent;
 MUST_CHECK int link_parent_open(struct link_parent **out, struct link_net *net, struct ledger *l,

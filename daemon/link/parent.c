@@ -8,6 +8,9 @@
  * for one batch; it stands until there is more, then one PUBLISH leaves at the end of the turn. A
  * FOLLOW that does not fit is answered by the reason, and the session goes on.
  *
+ * A QUESTION goes to a worker when the child's bucket has one left (answers.c), and its ANSWER back
+ * when the session that asked still lives.
+ *
  * Failures: every fault is counted and said, and ends the session it belongs to, never more: other
  * keys do not notice, and what is stored stays. A HELLO that does not fit changes nothing. One live
  * session a key: a second one gets in when the first is dead, else it is refused as a duplicate.
@@ -15,7 +18,7 @@
  * Credit is granted as received + window - in flight, so that what waits for the store never costs
  * more than the window, over all sessions of a key: a store that is slow slows the child, and a
  * peer that greets again and again gains nothing. */
-#include "daemon/link/parent.h"
+#include "daemon/link/parent_inside.h"
 
 #include <assert.h>
 
@@ -30,20 +33,13 @@ static const unsigned may_follow[PEER_STATES] = {
 	[PEER_LIVE] = TO(PEER_LIVE) | TO(PEER_ABSENT),
 };
 
-struct step {
-	struct peer *p;
-	const struct peer_event *e;
-	uint64_t now;
-	struct peer_actions *out;
-};
-
 static void become(struct step *s, enum peer_state next)
 {
 	assert(may_follow[s->p->state] & TO(next));
 	s->p->state = next;
 }
 
-static struct peer_action *act(struct step *s, enum peer_action_kind kind)
+struct peer_action *peer_act(struct step *s, enum peer_action_kind kind)
 {
 	assert(s->out->n < sizeof s->out->at / sizeof s->out->at[0]);
 	struct peer_action *a = &s->out->at[s->out->n++];
@@ -51,9 +47,9 @@ static struct peer_action *act(struct step *s, enum peer_action_kind kind)
 	return a;
 }
 
-static struct peer_action *say_live(struct step *s, uint32_t frame)
+struct peer_action *peer_say_live(struct step *s, uint32_t frame)
 {
-	struct peer_action *a = act(s, PEER_SEND);
+	struct peer_action *a = peer_act(s, PEER_SEND);
 	a->frame = frame;
 	a->to_live = true;
 	memcpy(a->session, s->p->session, FRAME_SESSION_BYTES);
@@ -63,7 +59,7 @@ static struct peer_action *say_live(struct step *s, uint32_t frame)
 /* To whoever sent the frame at hand, under its session id; without one when it was none. */
 static struct peer_action *say_back(struct step *s, uint32_t frame)
 {
-	struct peer_action *a = act(s, PEER_SEND);
+	struct peer_action *a = peer_act(s, PEER_SEND);
 	a->frame = frame;
 	if (s->e->frame)
 		memcpy(a->session, s->e->frame->session, FRAME_SESSION_BYTES);
@@ -77,13 +73,14 @@ void parent_init(
 	*p = (struct peer){
 		.conf = *conf, .state = PEER_ABSENT, .ledgers = ledgers, .n_ledgers = n
 	};
+	answers_init(&p->answers, &conf->questions, 0);
 }
 
 /* ---- faults ---- */
 
 static void name(struct step *s, int fault)
 {
-	act(s, PEER_REFUSED)->fault = fault;
+	peer_act(s, PEER_REFUSED)->fault = fault;
 	s->p->fault = fault;
 	s->p->fault_ms = s->now;
 }
@@ -91,13 +88,13 @@ static void name(struct step *s, int fault)
 static void end(struct step *s)
 {
 	become(s, PEER_ABSENT);
-	act(s, PEER_END);
+	peer_act(s, PEER_END);
 }
 
 /* The live session ends by this fault. */
 static void end_by(struct step *s, int fault)
 {
-	say_live(s, TALLY__FRAME_KIND__FAULT)->fault = fault;
+	peer_say_live(s, TALLY__FRAME_KIND__FAULT)->fault = fault;
 	name(s, fault);
 	end(s);
 }
@@ -176,7 +173,7 @@ static void welcome(struct step *s)
 		l->greeted = true;
 		equal = equal && l->claimed == l->stored;
 	}
-	struct peer_action *a = act(s, PEER_WELCOME);
+	struct peer_action *a = peer_act(s, PEER_WELCOME);
 	a->serial = p->serial;
 	a->credit = credit(p);
 	memcpy(a->session, p->session, FRAME_SESSION_BYTES);
@@ -216,7 +213,7 @@ static void on_batch(struct step *s)
 	else if (p->received + frame_cost(frame_raw(f)) > p->granted)
 		end_by(s, LINK_CREDIT);
 	else
-		act(s, PEER_TAKE);
+		peer_act(s, PEER_TAKE);
 }
 
 static void on_checked(struct step *s)
@@ -238,7 +235,7 @@ static void on_checked(struct step *s)
 		l->expected = s->e->last;
 	if (l->claimed < s->e->last)
 		l->claimed = s->e->last;
-	struct peer_action *a = act(s, PEER_SUBMIT);
+	struct peer_action *a = peer_act(s, PEER_SUBMIT);
 	a->ledger = s->e->ledger;
 	a->serial = p->serial;
 }
@@ -275,45 +272,6 @@ bool parent_due(const struct peer *p)
 	return p->acks_due || publish_due(p);
 }
 
-/* The child's FOLLOW gets no batch, and is told why. */
-static void unfit(struct step *s, int fault)
-{
-	say_live(s, TALLY__FRAME_KIND__PUBLISH)->fault = fault;
-	act(s, PEER_UNFIT)->fault = fault;
-	s->p->follow_fault = fault;
-	s->p->asked = false;
-}
-
-static void on_follow(struct step *s)
-{
-	struct peer *p = s->p;
-	int fault = p->conf.published ? s->e->fault : LINK_UNLISTED;
-	uint64_t held = s->e->frame->ledgers[0].position;
-
-	if (fault != LINK_UNLISTED) {
-		if (p->follows && held < p->held)
-			return; /* it has come late */
-		p->follows = p->followed = true;
-		p->held = held;
-	}
-	if (fault) {
-		unfit(s, fault);
-		return;
-	}
-	p->follow_fault = LINK_OK;
-	p->asked = true;
-}
-
-static void on_unpublished(struct step *s)
-{
-	if (s->p->state != PEER_LIVE)
-		return;
-	if (s->e->fault)
-		unfit(s, s->e->fault);
-	else
-		s->p->asked = true;
-}
-
 static void on_flush(struct step *s)
 {
 	struct peer *p = s->p;
@@ -322,7 +280,7 @@ static void on_flush(struct step *s)
 		return;
 	if (publish_due(p)) {
 		p->asked = false;
-		struct peer_action *a = act(s, PEER_PUBLISH);
+		struct peer_action *a = peer_act(s, PEER_PUBLISH);
 		a->position = p->held + 1;
 		memcpy(a->session, p->session, FRAME_SESSION_BYTES);
 	}
@@ -330,7 +288,7 @@ static void on_flush(struct step *s)
 		if (!p->ledgers[i].ack_due)
 			continue;
 		p->ledgers[i].ack_due = false;
-		struct peer_action *a = act(s, PEER_ACK);
+		struct peer_action *a = peer_act(s, PEER_ACK);
 		a->ledger = i;
 		a->credit = credit(p);
 		memcpy(a->session, p->session, FRAME_SESSION_BYTES);
@@ -348,7 +306,7 @@ static void on_stale(struct step *s)
 	if (kind != TALLY__FRAME_KIND__BATCH && kind != TALLY__FRAME_KIND__PING)
 		return;
 	say_back(s, TALLY__FRAME_KIND__FAULT)->fault = LINK_SESSION;
-	act(s, PEER_REFUSED)->fault = LINK_SESSION;
+	peer_act(s, PEER_REFUSED)->fault = LINK_SESSION;
 }
 
 static void on_frame(struct step *s)
@@ -371,18 +329,22 @@ static void on_frame(struct step *s)
 		on_batch(s);
 		return;
 	case TALLY__FRAME_KIND__PING:
-		say_live(s, TALLY__FRAME_KIND__PONG)->nonce = f->nonce;
+		peer_say_live(s, TALLY__FRAME_KIND__PONG)->nonce = f->nonce;
 		return;
 	case TALLY__FRAME_KIND__FAULT:
 		name(s, (int)f->fault);
 		end(s);
 		return;
 	case TALLY__FRAME_KIND__FOLLOW:
-		on_follow(s);
+		peer_on_follow(s);
+		return;
+	case TALLY__FRAME_KIND__QUESTION:
+		peer_on_question(s);
 		return;
 	case TALLY__FRAME_KIND__WELCOME:
 	case TALLY__FRAME_KIND__ACK:
 	case TALLY__FRAME_KIND__PUBLISH:
+	case TALLY__FRAME_KIND__ANSWER:
 		end_by(s, LINK_PROTOCOL);
 		return;
 	default: /* PONG, and what a newer child may say */
@@ -413,7 +375,7 @@ static void on_tick(struct step *s)
 	}
 	if (silent >= p->conf.heartbeat_ms && s->now - p->pinged_ms >= p->conf.heartbeat_ms) {
 		p->pinged_ms = s->now;
-		say_live(s, TALLY__FRAME_KIND__PING)->nonce = ++p->nonce;
+		peer_say_live(s, TALLY__FRAME_KIND__PING)->nonce = ++p->nonce;
 	}
 }
 
@@ -421,6 +383,7 @@ static void invariants(const struct peer *p)
 {
 	assert(p->in_flight <= p->conf.window);
 	assert(p->received <= p->granted);
+	assert(p->answers.standing <= p->conf.questions.standing);
 	for (size_t i = 0; i < p->n_ledgers; i++)
 		assert(p->ledgers[i].expected >= p->ledgers[i].stored);
 }
@@ -456,7 +419,10 @@ void parent_step(
 			p->ledgers[e->ledger].ack_due = p->acks_due = true;
 		break;
 	case PEER_UNPUBLISHED:
-		on_unpublished(&s);
+		peer_on_unpublished(&s);
+		break;
+	case PEER_ANSWERED:
+		peer_on_answered(&s);
 		break;
 	case PEER_FLUSH:
 		on_flush(&s);

@@ -8,10 +8,12 @@
  * Words: route = the connection that a frame came by; here = by the live session's route; submit =
  * hand a checked batch to the store; in flight = submitted and not yet committed; published = our
  * own ledger of decisions, which children follow: a FOLLOW stands until there is more than the
- * child holds, and is answered by one PUBLISH. */
+ * child holds, and is answered by one PUBLISH; question = what a child asks beside its ledgers,
+ * answered by a worker outside of the machine. */
 #ifndef LINK_PARENT_H
 #define LINK_PARENT_H
 
+#include "daemon/link/answers.h"
 #include "daemon/link/frame.h"
 
 enum peer_state { PEER_ABSENT, PEER_LIVE, PEER_STATES };
@@ -25,6 +27,7 @@ struct peer_conf {
 			    largest batch */
 	const uint64_t *published; /* how far the published ledger stands here, kept by the driver;
 				      NULL: none */
+	struct link_questions_conf questions;
 };
 
 struct peer_ledger {
@@ -55,6 +58,7 @@ struct peer {
 	bool followed;	  /* the child has said, in this life of ours, how far it holds it */
 	uint64_t held;	  /* the published ledger's position there, by its last FOLLOW */
 	int follow_fault; /* why that FOLLOW got no batch */
+	struct answers answers;
 	struct peer_ledger *ledgers; /* the caller's */
 	size_t n_ledgers;
 };
@@ -77,6 +81,7 @@ enum peer_event_kind {
 	PEER_ACK_BLOCKED, /* an ACK did not go out: ledger */
 	PEER_UNPUBLISHED, /* a PUBLISH did not go out: fault LINK_OK: the socket is full; else our
 			     own store could not make one */
+	PEER_ANSWERED,	  /* the worker has answered, or did not take it: serial, nonce, answer */
 	PEER_FLUSH,	  /* end of the loop's turn: acks and PUBLISHes go out now */
 };
 struct peer_event {
@@ -92,6 +97,8 @@ struct peer_event {
 	uint32_t serial;
 	uint64_t stored;
 	const uint8_t *head;
+	uint64_t nonce;
+	const struct link_answer *answer;
 };
 
 enum peer_action_kind {
@@ -105,6 +112,10 @@ enum peer_action_kind {
 			`session` */
 	PEER_PUBLISH, /* to the live route: a batch of what is published, from `position`. Answer
 			 with UNPUBLISHED when it does not go out */
+	PEER_ASK,     /* the QUESTION at hand, to the worker under `serial`. Answer with ANSWERED,
+			 whatever happens */
+	PEER_ANSWER,  /* to the live route: an ANSWER (nonce, answer), and count it. It may be lost:
+			 the child has a deadline */
 	PEER_END,     /* the live route is forgotten */
 	PEER_REFUSED, /* count and name: fault */
 	PEER_UNFIT,   /* a FOLLOW got no batch: count and name: fault; the session goes on */
@@ -118,6 +129,7 @@ struct peer_action {
 	uint32_t serial;
 	uint64_t credit, nonce, position;
 	uint8_t session[FRAME_SESSION_BYTES];
+	struct link_answer answer;
 };
 struct peer_actions {
 	size_t n;

@@ -4,51 +4,23 @@
  * frame's); the routing id only says by which connection to answer.
  *
  * A message is [routing id][payload]. A route that is gone is an error of the first part
- * (ROUTER_MANDATORY), and an event.
+ * (ROUTER_MANDATORY), and an event. What is sent is made in parent_actions.c.
  *
- * In every turn: what the store has answered · some messages · whether what is published has grown
- * · the ACKs that are due, the newest of each ledger, and the PUBLISHes. */
-#include "daemon/link/parent_peers.h"
+ * In every turn: what the store and the questions' worker have answered · some messages · whether
+ * what is published has grown · the ACKs that are due, the newest of each ledger, and the
+ * PUBLISHes. */
+#include "daemon/link/parent_driver.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <zmq.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/link/fault.h"
-#include "daemon/link/parent_socket.h"
-#include "daemon/link/publisher.h"
-#include "daemon/link/socket_loop.h"
 #include "proto/link.pb-c.h"
 
 #define FRAMES_A_TURN 64
 #define ANSWERS_A_TURN 256
-#define SOFTWARE "tally"
-
-struct link_parent {
-	struct link_net *net;
-	struct store *store;
-	struct socket_loop *turns;
-	void *socket;
-	char endpoint[300];
-	const struct sign_key *signer;
-	struct publisher publisher;
-	atomic_bool grew; /* what is published, perhaps */
-	struct accept *accept;
-	struct peers peers;
-	size_t *due; /* keys that may have ACKs to send */
-	size_t n_due;
-	struct route at_hand;	    /* of the message at hand */
-	const struct frame *frame;  /* likewise */
-	struct accept_job *checked; /* between CHECKED and SUBMIT */
-	struct arena arena;
-	struct buf out;
-};
-
-static void drive(struct link_parent *p, struct keyed *k, struct peer_event e);
 
 void link_parent_status(struct link_parent *p, size_t i, struct link_peer_status *out)
 {
@@ -65,187 +37,7 @@ const char *link_parent_endpoint(const struct link_parent *p)
 	return p->endpoint;
 }
 
-/* ---- sending ---- */
-
-/* 0 or errno: EHOSTUNREACH, EAGAIN, … */
-static int send_frame(struct link_parent *p, const struct route *to, const struct frame *f)
-{
-	if (to->n == 0)
-		return EHOSTUNREACH;
-	frame_pack(f, &p->out);
-	if (p->out.failed)
-		return EAGAIN;
-	if (zmq_send(p->socket, to->id, to->n, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
-		return errno;
-	return zmq_send(p->socket, p->out.p, p->out.n, ZMQ_DONTWAIT) < 0 ? errno : 0;
-}
-
-static void receipt_make(
-	struct link_parent *p, const struct peer_ledger *l, struct frame_ledger *out)
-{
-	*out = (struct frame_ledger){
-		.origin = l->origin, .position = l->stored, .is_signed = true
-	};
-	memcpy(out->head, l->head, HASH_BYTES);
-	sign_position(out->signature, p->signer, SIGN_RECEIPT, l->origin, l->stored, l->head);
-}
-
-/* ---- actions ---- */
-
-static void say(struct link_parent *p, struct keyed *k, const struct peer_action *a)
-{
-	char reason[FRAME_TEXT_MAX];
-	struct frame f = { .kind = a->frame, .nonce = a->nonce, .fault = (uint32_t)a->fault };
-
-	memcpy(f.session, a->session, FRAME_SESSION_BYTES);
-	if (a->frame == TALLY__FRAME_KIND__FAULT)
-		peers_reason(k, a->fault, reason, sizeof reason);
-	if (a->frame == TALLY__FRAME_KIND__PUBLISH) {
-		f.origin = p->frame ? p->frame->ledgers[0].origin : p->publisher.origin;
-		publisher_reason(&p->publisher, a->fault, k->machine.held, reason, sizeof reason);
-	}
-	if (a->fault)
-		f.reason = text_of(reason);
-	int failed = send_frame(p, a->to_live ? &k->route : &p->at_hand, &f);
-	if (failed == EHOSTUNREACH && a->to_live)
-		drive(p, k, (struct peer_event){ .kind = PEER_UNREACHABLE });
-}
-
-static void welcome(struct link_parent *p, struct keyed *k, const struct peer_action *a)
-{
-	struct frame_ledger ledgers[FRAME_LEDGERS_MAX], published;
-	struct frame f = {
-		.kind = TALLY__FRAME_KIND__WELCOME,
-		.protocol = FRAME_PROTOCOL,
-		.software = TEXT(SOFTWARE),
-		.ledgers = ledgers,
-		.n_ledgers = p->frame->n_ledgers,
-		.credit = a->credit,
-	};
-
-	k->route = p->at_hand;
-	memcpy(f.session, a->session, FRAME_SESSION_BYTES);
-	for (size_t i = 0; i < f.n_ledgers; i++)
-		receipt_make(
-			p, &k->ledgers[keyed_ledger(k, p->frame->ledgers[i].origin)], &ledgers[i]);
-	if (p->publisher.origin && publisher_state(&p->publisher, &published) == LINK_OK) {
-		f.published = &published;
-		f.n_published = 1;
-	}
-	if (send_frame(p, &k->route, &f) != 0)
-		drive(p, k, (struct peer_event){ .kind = PEER_UNREACHABLE });
-}
-
-static void publish(struct link_parent *p, struct keyed *k, const struct peer_action *a)
-{
-	struct frame f = { .kind = TALLY__FRAME_KIND__PUBLISH };
-	struct peer_event e = { .kind = PEER_UNPUBLISHED };
-	int failed = 0;
-
-	memcpy(f.session, a->session, FRAME_SESSION_BYTES);
-	e.fault = publisher_batch(&p->publisher, a->position, &f);
-	if (!e.fault)
-		failed = send_frame(p, &k->route, &f);
-	if (failed == EHOSTUNREACH)
-		e.kind = PEER_UNREACHABLE;
-	if (failed || e.fault)
-		drive(p, k, e);
-}
-
-static void ack(struct link_parent *p, struct keyed *k, const struct peer_action *a)
-{
-	struct frame_ledger ledger;
-	struct frame f = { .kind = TALLY__FRAME_KIND__ACK,
-		.ledgers = &ledger,
-		.n_ledgers = 1,
-		.credit = a->credit };
-
-	memcpy(f.session, a->session, FRAME_SESSION_BYTES);
-	receipt_make(p, &k->ledgers[a->ledger], &ledger);
-	int failed = send_frame(p, &k->route, &f);
-	if (failed == EHOSTUNREACH)
-		drive(p, k, (struct peer_event){ .kind = PEER_UNREACHABLE });
-	else if (failed)
-		drive(p, k, (struct peer_event){ .kind = PEER_ACK_BLOCKED, .ledger = a->ledger });
-}
-
-/* Opens and checks the batch at hand; the machine answers with SUBMIT, or the job is let go. */
-static void take(struct link_parent *p, struct keyed *k)
-{
-	size_t ledger = keyed_ledger(k, p->frame->origin);
-	struct peer_event e = { .kind = PEER_CHECKED, .ledger = ledger, .fault = LINK_INTERNAL };
-	struct accept_job *j = accept_take(p->accept);
-
-	if (j) {
-		e.fault = accept_check(j, p->frame, k->signers[ledger]);
-		e.raw = j->bytes.n;
-		e.first = j->batch.first;
-		e.last = j->batch.last;
-	}
-	p->checked = j;
-	drive(p, k, e);
-	if (p->checked)
-		accept_drop(p->checked);
-	p->checked = NULL;
-}
-
-static void submit(struct link_parent *p, struct keyed *k, const struct peer_action *a)
-{
-	struct accept_job *j = p->checked;
-
-	assert(j); /* SUBMIT follows a batch that was taken and is good */
-	p->checked = NULL;
-	j->key = (size_t)(k - p->peers.keys);
-	j->ledger = a->ledger;
-	j->serial = a->serial;
-	peers_count_batch(&p->peers, k, a->ledger, p->frame->batch.n);
-	accept_submit(j);
-}
-
-static void unfit(struct link_parent *p, struct keyed *k, int fault)
-{
-	char words[FRAME_TEXT_MAX];
-
-	publisher_reason(&p->publisher, fault, k->machine.held, words, sizeof words);
-	peers_unfit(&p->peers, k, fault, words);
-}
-
-static void perform(struct link_parent *p, struct keyed *k, const struct peer_action *a)
-{
-	switch (a->kind) {
-	case PEER_WELCOME:
-		peers_count_session(&p->peers, k);
-		welcome(p, k, a);
-		break;
-	case PEER_TAKE:
-		take(p, k);
-		break;
-	case PEER_SUBMIT:
-		submit(p, k, a);
-		break;
-	case PEER_ACK:
-		ack(p, k, a);
-		break;
-	case PEER_PUBLISH:
-		publish(p, k, a);
-		break;
-	case PEER_SEND:
-		say(p, k, a);
-		break;
-	case PEER_END:
-		k->route.n = 0;
-		break;
-	case PEER_REFUSED:
-		peers_refuse(&p->peers, k, a->fault,
-			p->frame && p->frame->kind == TALLY__FRAME_KIND__FAULT
-				? p->frame->reason
-				: (struct text){ 0 });
-		break;
-	case PEER_UNFIT:
-		unfit(p, k, a->fault);
-		break;
-	}
-}
+/* ---- events ---- */
 
 /* Has it something to say at the end of the turn? */
 static void due(struct link_parent *p, struct keyed *k)
@@ -256,14 +48,13 @@ static void due(struct link_parent *p, struct keyed *k)
 	p->due[p->n_due++] = (size_t)(k - p->peers.keys);
 }
 
-/* An event and what follows from it; what comes of an action is a further event, at once. */
-static void drive(struct link_parent *p, struct keyed *k, struct peer_event e)
+void parent_drive(struct link_parent *p, struct keyed *k, struct peer_event e)
 {
 	struct peer_actions actions;
 
 	parent_step(&k->machine, &e, clock_mono_ms(), &actions);
 	for (size_t i = 0; i < actions.n; i++)
-		perform(p, k, &actions.at[i]);
+		parent_perform(p, k, &actions.at[i]);
 	due(p, k);
 	peers_publish(&p->peers, k);
 }
@@ -276,7 +67,7 @@ static bool probe(struct link_parent *p, struct keyed *k)
 	struct frame f = { .kind = TALLY__FRAME_KIND__PING };
 
 	memcpy(f.session, k->machine.session, FRAME_SESSION_BYTES);
-	return send_frame(p, &k->route, &f) != EHOSTUNREACH;
+	return parent_send(p, &k->route, &f) != EHOSTUNREACH;
 }
 
 static void on_payload(struct link_parent *p, struct keyed *k, struct text payload, bool whole)
@@ -293,7 +84,7 @@ static void on_payload(struct link_parent *p, struct keyed *k, struct text paylo
 		e.reachable = k->machine.state == PEER_LIVE && !e.here && probe(p, k);
 	}
 	if (fault) {
-		drive(p, k,
+		parent_drive(p, k,
 			(struct peer_event){
 				.kind = PEER_BAD_FRAME, .fault = fault, .here = e.here });
 		return;
@@ -302,8 +93,10 @@ static void on_payload(struct link_parent *p, struct keyed *k, struct text paylo
 		e.ledger = keyed_ledger(k, f.origin);
 	if (f.kind == TALLY__FRAME_KIND__FOLLOW)
 		e.fault = publisher_judge(&p->publisher, &f.ledgers[0]);
+	if (f.kind == TALLY__FRAME_KIND__QUESTION)
+		peers_count_question(&p->peers, k);
 	p->frame = &f;
-	drive(p, k, e);
+	parent_drive(p, k, e);
 	p->frame = NULL;
 }
 
@@ -336,7 +129,7 @@ static bool answers_read(struct link_parent *p)
 		struct accept_job *j = accept_finished(p->accept);
 		if (!j)
 			return false;
-		drive(p, &p->peers.keys[j->key],
+		parent_drive(p, &p->peers.keys[j->key],
 			(struct peer_event){
 				.kind = PEER_STORED,
 				.ledger = j->ledger,
@@ -351,6 +144,19 @@ static bool answers_read(struct link_parent *p)
 	return true;
 }
 
+/* The worker's. */
+static void questions_read(struct link_parent *p)
+{
+	struct answering_job j;
+
+	while (p->answering && answering_finished(p->answering, &j))
+		parent_drive(p, &p->peers.keys[j.key],
+			(struct peer_event){ .kind = PEER_ANSWERED,
+				.serial = j.serial,
+				.nonce = j.nonce,
+				.answer = &j.answer });
+}
+
 static void acks_flush(struct link_parent *p)
 {
 	size_t n = p->n_due;
@@ -360,7 +166,7 @@ static void acks_flush(struct link_parent *p)
 		struct keyed *k = &p->peers.keys[p->due[i]];
 		k->due = false;
 		/* What is blocked becomes due again, at a place that was read already. */
-		drive(p, k, (struct peer_event){ .kind = PEER_FLUSH });
+		parent_drive(p, k, (struct peer_event){ .kind = PEER_FLUSH });
 	}
 }
 
@@ -384,6 +190,7 @@ static bool on_turn(void *arg)
 	struct link_parent *p = arg;
 
 	bool more = answers_read(p);
+	questions_read(p);
 	for (int i = 0; i < FRAMES_A_TURN && message_read(p); i++)
 		;
 	published(p);
@@ -398,10 +205,10 @@ static void on_tick(void *arg)
 
 	on_turn(p);
 	for (size_t i = 0; i < p->peers.n_keys; i++)
-		drive(p, &p->peers.keys[i], (struct peer_event){ .kind = PEER_TICK });
+		parent_drive(p, &p->peers.keys[i], (struct peer_event){ .kind = PEER_TICK });
 }
 
-/* Writer thread. */
+/* Writer thread, or the questions' worker. */
 static void on_finished(void *arg)
 {
 	struct link_parent *p = arg;
@@ -420,6 +227,13 @@ static void parent_free(void *arg)
 	buf_deinit(&p->out);
 	free(p->due);
 	free(p);
+}
+
+static int answering_start(struct link_parent *p, const struct link_parent_conf *conf)
+{
+	struct answering_conf answering = { conf->on_question, conf->arg, on_finished, p };
+
+	return answering_open(&p->answering, &answering);
 }
 
 int link_parent_open(struct link_parent **out, struct link_net *net, struct ledger *l,
@@ -457,6 +271,8 @@ int link_parent_open(struct link_parent **out, struct link_net *net, struct ledg
 	};
 	p->turns = socket_loop_open(net_loop(net), &calls);
 	err = p->turns ? socket_loop_watch(p->turns, 0, p->socket) : ERR_NOMEM;
+	if (!err && peers_answer(&p->peers))
+		err = answering_start(p, conf);
 	if (err)
 		goto close_turns;
 	*out = p;
@@ -480,6 +296,8 @@ void link_parent_close(struct link_parent *p)
 {
 	if (!p)
 		return;
+	answering_close(p->answering);
+	p->answering = NULL;
 	accept_close(p->accept);
 	socket_loop_close(p->turns);
 	zmq_close(p->socket);

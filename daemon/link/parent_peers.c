@@ -132,6 +132,8 @@ int peers_open(
 	p->conf.window = conf->credit_bytes ? conf->credit_bytes : WINDOW;
 	if (p->conf.window < 2 * frame_cost(LEDGER_BATCH_MAX))
 		p->conf.window = 2 * frame_cost(LEDGER_BATCH_MAX);
+	if (conf->on_question && conf->questions.standing && conf->questions.burst)
+		p->conf.questions = conf->questions;
 	p->n_rows = conf->n_children;
 	p->keys = calloc(conf->n_children + 1, sizeof *p->keys);
 	p->status = calloc(conf->n_children + 1, sizeof *p->status);
@@ -193,16 +195,19 @@ void peers_publish(struct peers *p, struct keyed *k)
 	pthread_mutex_unlock(&p->lock);
 }
 
-static bool worth_logging(struct keyed *k, int fault)
+static bool worth_telling(uint64_t *last)
 {
 	uint64_t now = clock_mono_ms();
-
-	uint64_t *last = &k->logged_ms[fault > 0 && fault < LINK_FAULT_END ? fault : 0];
 
 	if (*last && now - *last < LOG_AGAIN_MS)
 		return false;
 	*last = now;
 	return true;
+}
+
+static bool worth_logging(struct keyed *k, int fault)
+{
+	return worth_telling(&k->logged_ms[fault > 0 && fault < LINK_FAULT_END ? fault : 0]);
 }
 
 void peers_refuse(struct peers *p, struct keyed *k, int fault, struct text reason)
@@ -257,6 +262,28 @@ void peers_count_batch(struct peers *p, struct keyed *k, size_t ledger, size_t b
 	p->status[row].bytes += bytes;
 	p->entry_ms[row] = clock_mono_ms();
 	pthread_mutex_unlock(&p->lock);
+}
+
+void peers_count_question(struct peers *p, struct keyed *k)
+{
+	pthread_mutex_lock(&p->lock);
+	p->status[k->rows[0]].asked++;
+	pthread_mutex_unlock(&p->lock);
+}
+
+void peers_count_answer(struct peers *p, struct keyed *k, int answer)
+{
+	pthread_mutex_lock(&p->lock);
+	p->status[k->rows[0]].answered[answer]++;
+	pthread_mutex_unlock(&p->lock);
+	if (answer == LINK_MANY && worth_telling(&k->many_ms))
+		log_warning("link", "child %u asks more than it may (questions_rate)",
+			k->ledgers[0].origin);
+}
+
+bool peers_answer(const struct peers *p)
+{
+	return p->conf.questions.rate > 0;
 }
 
 void peers_reason(const struct keyed *k, int fault, char *out, size_t size)

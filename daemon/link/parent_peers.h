@@ -28,6 +28,7 @@ struct keyed {
 	struct route route;		    /* of the live session */
 	bool due;			    /* stands in the driver's list */
 	uint64_t logged_ms[LINK_FAULT_END]; /* when each fault was logged last; 0: never */
+	uint64_t many_ms;		    /* likewise, that it asks too much */
 };
 
 struct peers {
@@ -67,6 +68,11 @@ void peers_unfit(struct peers *p, struct keyed *k, int fault, const char *words)
 void peers_count_refused(struct peers *p, int fault);
 void peers_count_session(struct peers *p, struct keyed *k);
 void peers_count_batch(struct peers *p, struct keyed *k, size_t ledger, size_t bytes);
+/* A QUESTION has come; one is answered. */
+void peers_count_question(struct peers *p, struct keyed *k);
+void peers_count_answer(struct peers *p, struct keyed *k, int answer);
+/* Are questions answered at all? */
+bool peers_answer(const struct peers *p);
 /* Words of a FAULT for the child's operator. */
 void peers_reason(const struct keyed *k, int fault, char *out, size_t size);
 

@@ -80,6 +80,11 @@ def main():
         "frame/publish": frame(lc.PUBLISH, origin=3100001, batch=batch),
         "frame/publish_zstd": frame(lc.PUBLISH, origin=3100001, raw_size=len(batch), batch=zstandard.compress(batch, 1)),
         "frame/publish_fault": frame(lc.PUBLISH, origin=3100001, fault=8, reason=b"behind"),
+        "frame/welcome_questions": frame(lc.WELCOME, protocol=1, ledgers=[signed], credit=1 << 20, questions=8),
+        "frame/question": frame(lc.QUESTION, nonce=5, question=lc.SUBSIDY, asked=lc.subsidy(bytes(range(16)), purpose="training", level="3")),
+        "frame/answer_yes": frame(lc.ANSWER, nonce=5, answer=1),
+        "frame/answer_no": frame(lc.ANSWER, nonce=5, answer=2, rule=b"A02"),
+        "frame/answer_many": frame(lc.ANSWER, nonce=5, answer=4),
     })
     seeds.update(bulletin())
     for name, data in seeds.items():

@@ -29,7 +29,7 @@ static void something_happens(struct world *w)
 {
 	struct world_node *n = &w->nodes[world_chance(w, w->n_nodes)];
 
-	switch (world_chance(w, 15)) {
+	switch (world_chance(w, 18)) {
 	case 0:
 		world_cut(w, n);
 		break;
@@ -55,6 +55,12 @@ static void something_happens(struct world *w)
 		/* A parent that is down decides nothing. */
 		if (w->parent_up)
 			world_decide(w, world_chance(w, 2) ? 1 : world_chance(w, 30));
+		break;
+	case 7:
+	case 8:
+	case 9:
+		for (uint64_t i = world_chance(w, 12); i > 0; i--)
+			world_ask(w, n);
 		break;
 	case 6:
 		n->full = world_chance(w, 4) == 0;
@@ -135,6 +141,21 @@ static void all_followed(struct world *w)
 			world_wrong(w, "a decision takes long");
 }
 
+/* Now that it is calm and the buckets are full, every question is answered. */
+static void all_answered(struct world *w)
+{
+	world_turn(w, 20000);
+	for (size_t i = 0; i < w->n_nodes && !w->wrong[0]; i++) {
+		struct world_node *n = &w->nodes[i];
+		uint64_t right = n->n_right, asks = 1 + world_chance(w, QUESTIONS_MOST);
+		for (uint64_t k = 0; k < asks; k++)
+			world_ask(w, n);
+		world_turn(w, 1500);
+		if (n->n_right - right != asks)
+			world_wrong(w, "a question in calm weather is not answered");
+	}
+}
+
 /* ---- what was planted ---- */
 
 static void ordinary(struct world *w)
@@ -143,6 +164,7 @@ static void ordinary(struct world *w)
 	calm(w);
 	all_proven(w);
 	all_followed(w);
+	all_answered(w);
 }
 
 /* The parent's store is set back: it is given everything again. */
@@ -347,6 +369,18 @@ static void test_finds_decisions_that_wake_nobody(void **state)
 	must_be_found(BREAK_WAKE);
 }
 
+static void test_finds_an_answer_to_another_question(void **state)
+{
+	(void)state;
+	must_be_found(BREAK_NONCE);
+}
+
+static void test_finds_a_question_that_is_forgotten(void **state)
+{
+	(void)state;
+	must_be_found(BREAK_FORGET);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +391,8 @@ int main(void)
 		cmocka_unit_test(test_finds_a_follow_before_the_commit),
 		cmocka_unit_test(test_finds_a_copy_that_takes_a_fork_in),
 		cmocka_unit_test(test_finds_decisions_that_wake_nobody),
+		cmocka_unit_test(test_finds_an_answer_to_another_question),
+		cmocka_unit_test(test_finds_a_question_that_is_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

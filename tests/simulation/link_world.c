@@ -3,7 +3,8 @@
  *
  *     node: machine ─ actions ─▶ messages (late, lost, twice) ─▶ parent: machine ─▶ jobs ─▶ stores
  *
- * The parent's part is link_world_parent.c, the way down is link_world_down.c. Frames of one
+ * The parent's part is link_world_parent.c, the way down is link_world_down.c, questions are
+ * link_world_ask.c. Frames of one
  * connection arrive in order, as over TCP; what was under way when it was cut is lost, or arrives
  * all the same. */
 #include "tests/simulation/link_world.h"
@@ -121,6 +122,9 @@ static void node_drive(struct world *w, struct world_node *n, struct child_event
 static bool node_take(struct world *w, struct world_node *n, struct child_event *next);
 static void node_taking_lost(struct world *w, struct world_node *n);
 static void copy_state(const struct world_ledger *l, struct frame_ledger *out);
+static void node_answered(struct world *w, struct world_node *n, const struct child_action *a);
+static void node_answers_tamper(struct world *w, struct world_node *n, struct world_message *m);
+static void node_questions_lost(struct world_node *n);
 static void node_offer(const struct world *w, const struct world_node *n,
 	const struct world_message *m, struct follow_offer *out);
 
@@ -163,8 +167,10 @@ static void node_say(struct world *w, struct world_node *n, const struct child_a
 			head_put(states[0].head, n->batch.hashes[n->batch.last - n->batch.first]);
 		}
 	}
+	if (a->frame == TALLY__FRAME_KIND__QUESTION)
+		f.question = n->asked[a->slot];
 	struct world_message *m = n->conn >= 0 ? frame_put(w, n->conn, TO_PARENT, &f) : NULL;
-	if (m && a->frame == TALLY__FRAME_KIND__FOLLOW && bad_luck(w, 30))
+	if (m && (a->frame == TALLY__FRAME_KIND__FOLLOW || f.question) && bad_luck(w, 30))
 		message_twice(w, m);
 }
 
@@ -239,6 +245,10 @@ static bool node_perform(struct world *w, struct world_node *n, const struct chi
 			*next = (struct child_event){ .kind = CHILD_UNASKED };
 			return true;
 		}
+		if (a->frame == TALLY__FRAME_KIND__QUESTION && bad_luck(w, 20)) {
+			*next = (struct child_event){ .kind = CHILD_UNSAID, .slot = a->slot };
+			return true;
+		}
 		node_say(w, n, a);
 		return false;
 	case CHILD_SEND_BATCH:
@@ -249,6 +259,9 @@ static bool node_perform(struct world *w, struct world_node *n, const struct chi
 		return false;
 	case CHILD_TAKE:
 		return node_take(w, n, next);
+	case CHILD_ANSWERED:
+		node_answered(w, n, a);
+		return false;
 	case CHILD_NAMED:
 		n->follow_faults |= 1UL << a->fault;
 		return false;
@@ -262,15 +275,15 @@ static bool node_perform(struct world *w, struct world_node *n, const struct chi
 static void node_drive(struct world *w, struct world_node *n, struct child_event e)
 {
 	static struct child_actions actions;
-	struct child_event waiting[4] = { e };
+	struct child_event waiting[8] = { e };
 	size_t done = 0, more = 1;
 
 	for (; done < more && !w->wrong[0]; done++) {
-		child_step(&n->machine, &waiting[done % 4], w->now, &actions);
+		child_step(&n->machine, &waiting[done % 8], w->now, &actions);
 		for (size_t i = 0; i < actions.n; i++)
 			if (node_perform(w, n, &actions.at[i], &e))
-				waiting[more++ % 4] = e;
-		if (more - done > 4)
+				waiting[more++ % 8] = e;
+		if (more - done > 8)
 			world_wrong(w, "more events at once than a driver keeps");
 	}
 }
@@ -304,6 +317,7 @@ void world_node_start(struct world *w, struct world_node *n)
 		.stopped_ms = 20000,
 		.answer_ms = 6000,
 		.ack_ms = 15000,
+		.question_ms = WORLD_QUESTION_MS,
 		.batch_most = WORLD_BATCH * WORLD_ENTRY_BYTES };
 	for (size_t i = 0; i < w->n_ledgers; i++)
 		origins[i] = ORIGIN(n->key, i);
@@ -319,6 +333,7 @@ void world_node_kill(struct world *w, struct world_node *n)
 	if (n->conn >= 0)
 		conn_cut(w, n->conn, false);
 	node_taking_lost(w, n);
+	node_questions_lost(n);
 	n->up = false;
 	n->conn = -1;
 }
@@ -329,6 +344,7 @@ struct world_node *world_clone(struct world *w, const struct world_node *n)
 	*copy = *n;
 	copy->faults = 0;
 	copy->taking = false;
+	node_questions_lost(copy);
 	world_node_start(w, copy);
 	return copy;
 }
@@ -355,6 +371,7 @@ static void node_receive(struct world *w, struct world_node *n, struct world_mes
 		return;
 	}
 	node_offer(w, n, m, &offer);
+	node_answers_tamper(w, n, m);
 	for (size_t i = 0; i < m->frame.n_ledgers; i++)
 		claims[i] = (struct child_claim){ m->ledgers[i].origin, m->ledgers[i].position,
 			node_judge(w, n, &m->ledgers[i]) };
@@ -382,41 +399,9 @@ bool world_proven(const struct world *w, const struct world_node *n)
 
 #include "tests/simulation/link_world_down.c"
 
-void world_print(const struct world *w)
-{
-	for (size_t i = 0; i < w->n_nodes; i++) {
-		const struct world_node *n = &w->nodes[i];
-		const struct child *m = &n->machine;
-		fprintf(stderr,
-			"node %zu key %zu %s %s fault %s faults %lx flights %zu room %lld conn "
-			"%d\n",
-			i, n->key, n->up ? "up" : "down", child_state_word(m->state),
-			link_fault_word(m->fault), n->faults, m->n_flights,
-			(long long)(m->credit - m->spent), n->conn);
-		for (size_t l = 0; l < w->n_ledgers; l++)
-			fprintf(stderr,
-				"  ledger %zu: own %llu acked %llu next %llu receipt %llu\n", l,
-				(unsigned long long)n->ledgers[l].n,
-				(unsigned long long)m->ledgers[l].acked,
-				(unsigned long long)m->ledgers[l].next,
-				(unsigned long long)n->receipts[l]);
-		fprintf(stderr, "  copy %llu follow state %d position %llu fault %s faults %lx\n",
-			(unsigned long long)n->copy.n, m->follow.state,
-			(unsigned long long)m->follow.position, link_fault_word(m->follow.fault),
-			n->follow_faults);
-	}
-	for (size_t k = 0; k < WORLD_KEYS; k++) {
-		const struct peer *p = &w->peers[k];
-		fprintf(stderr, "key %zu %s fault %s faults %lx in flight %llu route %d\n", k,
-			p->state == PEER_LIVE ? "live" : "absent", link_fault_word(p->fault),
-			w->parent_faults[k], (unsigned long long)p->in_flight, w->routes[k]);
-		for (size_t l = 0; l < w->n_ledgers; l++)
-			fprintf(stderr, "  ledger %zu: stored %llu expected %llu claimed %llu\n", l,
-				(unsigned long long)w->stores[k][l].n,
-				(unsigned long long)p->ledgers[l].expected,
-				(unsigned long long)p->ledgers[l].claimed);
-	}
-}
+#include "tests/simulation/link_world_ask.c"
+
+#include "tests/simulation/link_world_print.c"
 
 /* ---- turning ---- */
 
@@ -462,6 +447,7 @@ void world_turn(struct world *w, uint64_t ms)
 	for (uint64_t until = w->now + ms; w->now < until && !w->wrong[0]; w->now += STEP_MS) {
 		deliver(w);
 		jobs_work(w);
+		questions_work(w);
 		for (size_t i = 0; i < w->n_nodes; i++)
 			node_taken(w, &w->nodes[i]);
 		if (w->now % TICK_MS == 0) {
@@ -473,6 +459,7 @@ void world_turn(struct world *w, uint64_t ms)
 				peer_drive(w, k, (struct peer_event){ .kind = PEER_TICK });
 		}
 		watch(w);
+		watch_questions(w);
 	}
 }
 

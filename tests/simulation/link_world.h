@@ -17,6 +17,13 @@
 #define WORLD_JOBS 64
 #define WORLD_BATCH 8 /* entries */
 #define WORLD_ENTRY_BYTES 2000
+#define WORLD_QUESTION_MS 5000 /* a child waits so long for an answer */
+#define WORLD_QUESTIONS 64     /* at the parent's worker */
+#define WORLD_BUCKET \
+	(struct link_questions_conf) \
+	{ \
+		.rate = 3, .burst = 12, .standing = 6 \
+	}
 #define WORLD_DECISIONS 3100001 /* what the parent publishes */
 
 struct world_ledger {
@@ -31,6 +38,7 @@ struct world_message {
 	struct frame frame;
 	struct frame_ledger ledgers[WORLD_LEDGERS], published;
 	uint64_t first, last, prev, hashes[WORLD_BATCH];
+	char rule[LINK_RULE_MAX + 1];
 };
 
 struct world_conn {
@@ -57,6 +65,10 @@ struct world_node {
 	struct world_message batch;
 	uint64_t said; /* BREAK_FOLLOW: the position that it claims */
 	unsigned long follow_faults;
+	/* questions: what stands in each slot (0: nothing), since when */
+	uint32_t asked[QUESTIONS_MOST];
+	uint64_t asked_at[QUESTIONS_MOST];
+	uint64_t n_asked, n_ended, n_right; /* n_right: by yes or no */
 };
 
 struct world_job {
@@ -66,6 +78,13 @@ struct world_job {
 	struct world_message batch;
 };
 
+/* A question at the parent's worker. */
+struct world_question {
+	uint64_t at, nonce;
+	size_t key;
+	uint32_t serial, question;
+};
+
 enum world_break {
 	BREAK_NOTHING,
 	BREAK_ACK,
@@ -73,6 +92,8 @@ enum world_break {
 	BREAK_CLAIM,
 	BREAK_FOLLOW, /* a child says that it holds decisions before they are committed */
 	BREAK_COPY,   /* nobody compares the child's copy of the decisions with the parent's */
+	BREAK_NONCE,  /* a child takes any answer for that of the first question that stands */
+	BREAK_FORGET, /* the parent's worker forgets a question now and then */
 	BREAK_WAKE,   /* nobody tells the parent's link that there are new decisions */
 };
 
@@ -99,6 +120,11 @@ struct world {
 			 */
 	struct world_job jobs[WORLD_JOBS];
 	size_t n_jobs;
+	uint32_t number; /* of the question asked last */
+	struct world_question questions[WORLD_QUESTIONS];
+	size_t n_questions;
+	uint64_t taken[WORLD_KEYS],
+		taken_since[WORLD_KEYS]; /* questions that the bucket let pass */
 	/* the network */
 	struct world_conn conns[4096];
 	int n_conns;
@@ -134,6 +160,8 @@ bool world_proven(const struct world *w, const struct world_node *n);
 void world_decide(struct world *w, uint64_t entries);
 /* It is an old copy again. The parent is down. */
 void world_decisions_restore(struct world *w, uint64_t position);
+/* The node asks something, if it has room. */
+void world_ask(struct world *w, struct world_node *n);
 /* The node's copy of the decisions is whole. */
 bool world_followed(const struct world *w, const struct world_node *n);
 

@@ -8,6 +8,8 @@
 static void peer_drive(struct world *w, size_t key, struct peer_event e);
 static void peer_publish(struct world *w, size_t key, const struct peer_action *a);
 static int follow_judge(const struct world *w, const struct frame_ledger *held);
+static void question_put(struct world *w, size_t key, const struct peer_action *a);
+static void peer_answer(struct world *w, size_t key, const struct peer_action *a);
 
 /* As ROUTER_MANDATORY: false when the route is known to be gone. */
 static bool parent_send(struct world *w, int conn, const struct frame *f)
@@ -111,6 +113,7 @@ static void peer_welcome(struct world *w, size_t key, const struct peer_action *
 	copy_state(&w->decisions, &published);
 	f.published = &published;
 	f.n_published = 1;
+	f.questions = w->peers[key].conf.questions.standing;
 	if (!parent_send(w, w->routes[key], &f))
 		peer_drive(w, key, (struct peer_event){ .kind = PEER_UNREACHABLE });
 }
@@ -175,6 +178,12 @@ static void peer_perform(struct world *w, size_t key, const struct peer_action *
 	case PEER_PUBLISH:
 		peer_publish(w, key, a);
 		break;
+	case PEER_ASK:
+		question_put(w, key, a);
+		break;
+	case PEER_ANSWER:
+		peer_answer(w, key, a);
+		break;
 	case PEER_UNFIT:
 		w->unfit[key] |= 1UL << a->fault;
 		break;
@@ -222,7 +231,8 @@ void world_parent_start(struct world *w)
 {
 	struct peer_conf conf = { .heartbeat_ms = 1000,
 		.window = 4UL * WORLD_BATCH * WORLD_ENTRY_BYTES,
-		.published = &w->published };
+		.published = &w->published,
+		.questions = WORLD_BUCKET };
 	w->parent_up = true;
 	for (size_t k = 0; k < WORLD_KEYS; k++) {
 		for (size_t i = 0; i < w->n_ledgers; i++) {
@@ -233,6 +243,8 @@ void world_parent_start(struct world *w)
 		}
 		parent_init(&w->peers[k], &conf, w->peer_ledgers[k], w->n_ledgers);
 		w->routes[k] = -1;
+		w->taken[k] = 0;
+		w->taken_since[k] = w->now;
 	}
 }
 
@@ -240,7 +252,7 @@ void world_parent_start(struct world *w)
 void world_parent_kill(struct world *w)
 {
 	w->parent_up = false;
-	w->n_jobs = 0;
+	w->n_jobs = w->n_questions = 0;
 	for (int i = 0; i < w->n_conns; i++)
 		conn_cut(w, i, false);
 }

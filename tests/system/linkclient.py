@@ -32,7 +32,9 @@ def _compile():
 
 entry_pb, link_pb, registers_pb, survey_pb = _compile()
 GENESIS, RECORD, RETRACT = 1, 2, 3
-HELLO, WELCOME, BATCH, ACK, PING, PONG, FAULT, FOLLOW, PUBLISH = range(1, 10)
+HELLO, WELCOME, BATCH, ACK, PING, PONG, FAULT, FOLLOW, PUBLISH, QUESTION, ANSWER = range(1, 12)
+SUBSIDY = 1  # a kind of question
+YES, NO, UNKNOWN, MANY, BUSY, UNCLEAR, UNABLE = range(1, 8)  # answers
 ZEROS = bytes(32)
 LEAST_COST = 4096  # of a batch, in credit
 
@@ -43,6 +45,14 @@ def entry_hash(data):
 
 def signed_text(purpose, origin, position, head):
     return purpose.encode() + origin.to_bytes(4, "big") + position.to_bytes(8, "big") + head
+
+
+def subsidy(person, claimed_on=None, **fields):
+    """What a question about a claim asks: the person's pid and the claim's fields."""
+    q = link_pb.SubsidyQuestion(person=person, **{name: value.encode() for name, value in fields.items()})
+    if claimed_on:
+        q.claimed_on = claimed_on
+    return q.SerializeToString()
 
 
 class Keys:
@@ -164,6 +174,8 @@ class Link:
         self.credit = self.sent = 0
         self.receipts = {}  # origin → the newest LedgerState under the parent's signature
         self.published = {}  # origin → LedgerState under the same signer's seal
+        self.questions = 0   # that may stand at the parent
+        self.nonce = 0
         self.signer = nacl.signing.VerifyKey(base64.b64decode(parent_signer)) if parent_signer else None
 
     def close(self):
@@ -208,7 +220,7 @@ class Link:
             elif f.kind in (WELCOME, ACK):
                 self.note(f)
                 return f
-            elif f.kind == PUBLISH:
+            elif f.kind in (PUBLISH, ANSWER):
                 return f
         return None
 
@@ -222,6 +234,8 @@ class Link:
                 text = signed_text("tally-receipt-1", state.origin, state.position, state.head)
                 self.signer.verify(text, state.signature)
             self.receipts[state.origin] = state
+        if f.kind == WELCOME:
+            self.questions = f.questions
         for state in f.published:
             if self.signer:
                 text = signed_text("tally-seal-1", state.origin, state.position, state.head)
@@ -247,6 +261,16 @@ class Link:
             copy.take(zstandard.decompress(f.batch, max_output_size=f.raw_size) if f.HasField("raw_size") else f.batch)
             return True
         return False
+
+    def question(self, asked, kind=SUBSIDY):
+        """One question and its answer: (answer, rule)."""
+        assert self.questions, "the parent answers no questions"
+        self.nonce += 1
+        self.send(QUESTION, nonce=self.nonce, question=kind, asked=asked)
+        while (f := self.receive()) is not None:
+            if f.kind == ANSWER and f.nonce == self.nonce:
+                return f.answer, f.rule.decode()
+        return None
 
     def hello(self, *ledgers, **changes):
         self.session, self.sent, self.credit = os.urandom(16), 0, 0

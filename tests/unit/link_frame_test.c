@@ -78,6 +78,11 @@ static void check_round_trip(struct frame *in)
 	assert_int_equal(out.nonce, in->nonce);
 	assert_int_equal(out.fault, in->fault);
 	assert_true(text_eq(out.reason, in->reason));
+	assert_int_equal(out.questions, in->questions);
+	assert_int_equal(out.question, in->question);
+	assert_true(text_eq(out.asked, in->asked));
+	assert_int_equal(out.answer, in->answer);
+	assert_true(text_eq(out.rule, in->rule));
 }
 
 static void test_round_trips(void **state)
@@ -126,6 +131,21 @@ static void test_round_trips(void **state)
 		.origin = 3100001,
 		.fault = LINK_BEHIND,
 		.reason = TEXT("words") });
+	check_round_trip(&(struct frame){ .kind = TALLY__FRAME_KIND__WELCOME,
+		.protocol = 1,
+		.ledgers = ledgers,
+		.n_ledgers = 1,
+		.questions = 8 });
+	check_round_trip(&(struct frame){ .kind = TALLY__FRAME_KIND__QUESTION,
+		.nonce = UINT64_MAX,
+		.question = 4711,
+		.asked = TEXT("what") });
+	check_round_trip(&(struct frame){
+		.kind = TALLY__FRAME_KIND__ANSWER, .nonce = 1, .answer = LINK_YES });
+	check_round_trip(&(struct frame){ .kind = TALLY__FRAME_KIND__ANSWER,
+		.nonce = 1,
+		.answer = LINK_NO,
+		.rule = TEXT("A02") });
 	states_make(ledgers, 1, false);
 	check_round_trip(&(struct frame){
 		.kind = TALLY__FRAME_KIND__FOLLOW, .ledgers = ledgers, .n_ledgers = 1 });
@@ -267,6 +287,77 @@ static void test_what_goes_down_must_have(void **state)
 	TRY(LINK_PROTOCOL);
 }
 
+static void question_make(void)
+{
+	m.kind = TALLY__FRAME_KIND__QUESTION;
+	m.has_nonce = m.has_question = m.has_asked = true;
+	m.nonce = 1;
+	m.question = 1;
+	m.asked = m.session;
+}
+
+static void answer_make(uint32_t answer, const char *rule)
+{
+	m.kind = TALLY__FRAME_KIND__ANSWER;
+	m.has_nonce = m.has_answer = true;
+	m.answer = answer;
+	m.has_rule = rule != NULL;
+	m.rule = (ProtobufCBinaryData){ rule ? strlen(rule) : 0, (uint8_t *)(uintptr_t)rule };
+}
+
+static void test_what_questions_must_have(void **state)
+{
+	static uint8_t big[LINK_ASKED_MAX + 1];
+
+	(void)state;
+	hello_make();
+	question_make();
+	TRY(LINK_OK);
+	question_make();
+	m.has_nonce = false;
+	TRY(LINK_PROTOCOL);
+	question_make();
+	m.has_question = false;
+	TRY(LINK_PROTOCOL);
+	question_make();
+	m.has_asked = false;
+	TRY(LINK_PROTOCOL);
+	question_make();
+	m.asked.len = 0;
+	TRY(LINK_PROTOCOL);
+	question_make();
+	m.asked = (ProtobufCBinaryData){ LINK_ASKED_MAX, big };
+	TRY(LINK_OK);
+	question_make();
+	m.asked = (ProtobufCBinaryData){ LINK_ASKED_MAX + 1, big };
+	TRY(LINK_OVERSIZED);
+	answer_make(LINK_YES, NULL);
+	TRY(LINK_OK);
+	answer_make(4711, NULL); /* of a newer parent */
+	TRY(LINK_OK);
+	answer_make(0, NULL);
+	TRY(LINK_PROTOCOL);
+	answer_make(65536, NULL);
+	TRY(LINK_PROTOCOL);
+	answer_make(LINK_YES, NULL);
+	m.has_nonce = false;
+	TRY(LINK_PROTOCOL);
+	/* A no has a rule, nothing else has one, and a rule is a number of a rule and no words. */
+	static const char *const bad[] = { "", "A 2", "A02\n", "\xe8\xa7\x84",
+		"A0123456789012345678901234567890123" };
+	answer_make(LINK_NO, "A02");
+	TRY(LINK_OK);
+	assert_true(text_eq(got.rule, TEXT("A02")));
+	answer_make(LINK_NO, NULL);
+	TRY(LINK_PROTOCOL);
+	answer_make(LINK_YES, "A02");
+	TRY(LINK_PROTOCOL);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		answer_make(LINK_NO, bad[i]);
+		TRY(LINK_PROTOCOL);
+	}
+}
+
 static void test_oversized_and_hostile(void **state)
 {
 	struct frame f;
@@ -280,9 +371,10 @@ static void test_oversized_and_hostile(void **state)
 	for (size_t i = 0; i + 1 < FRAME_MAX; i += 2)
 		memcpy(bytes + i, "\x2a\x00", 2);
 	assert_int_equal(unpack(&f, (struct text){ bytes, FRAME_MAX }), LINK_PROTOCOL);
-	for (size_t i = 0; i + 1 < FRAME_MAX; i += 2)
-		memcpy(bytes + i, "\x7a\x00", 2);
-	assert_int_equal(unpack(&f, (struct text){ bytes, FRAME_MAX }), LINK_PROTOCOL);
+	for (size_t i = 0; i + 2 < FRAME_MAX; i += 3)
+		memcpy(bytes + i, "\xa2\x06\x00", 3);
+	assert_int_equal(
+		unpack(&f, (struct text){ bytes, FRAME_MAX - FRAME_MAX % 3 }), LINK_PROTOCOL);
 	assert_true(arena.used <= FRAME_ARENA);
 }
 
@@ -385,6 +477,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_round_trips, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_a_kind_must_have, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_goes_down_must_have, setup, teardown),
+		cmocka_unit_test(test_what_questions_must_have),
 		cmocka_unit_test_setup_teardown(test_oversized_and_hostile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_random_damage, setup, teardown),
 		cmocka_unit_test(test_squeezing),

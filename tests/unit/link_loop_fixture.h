@@ -39,6 +39,10 @@ struct city {
 	struct link_peer_conf rows[CHILDREN];
 	char listen[300];
 	_Atomic uint64_t accepted;
+	/* Questions: who answers (NULL: nobody), as what. */
+	void (*on_question)(
+		void *arg, uint32_t origin, const struct link_question *q, struct link_answer *out);
+	struct link_questions_conf questions;
 };
 
 static struct loop *loop;
@@ -121,6 +125,8 @@ static inline void serve(void)
 		.signer = &city.node.sign,
 		.heartbeat_ms = 1000,
 		.on_accept = on_accept,
+		.on_question = city.on_question,
+		.questions = city.questions,
 		.arg = &city };
 
 	good(link_parent_open(&city.parent, city.node.net, city.node.ledger, &conf, &words));

@@ -155,12 +155,48 @@ static void test_the_limits_stand_on_the_page(void **state)
 	assert_non_null(strstr(page, "at least 4,096"));
 }
 
+static void test_a_question_and_its_answers(void **state)
+{
+	struct arena a;
+	struct frame f;
+	struct buf again = { 0 };
+	static const char *const names[] = { "question", "answer_yes", "answer_no" };
+
+	(void)state;
+	arena_init(&a, FRAME_ARENA);
+	assert_int_equal(frame_unpack(&f, example("question"), &a), LINK_OK);
+	assert_int_equal(f.kind, TALLY__FRAME_KIND__QUESTION);
+	assert_int_equal(f.question, TALLY__QUESTION_KIND__SUBSIDY);
+	Tally__SubsidyQuestion *q =
+		tally__subsidy_question__unpack(&a.pb, f.asked.n, (const uint8_t *)f.asked.p);
+	assert_non_null(q);
+	assert_int_equal(q->person.len, 16);
+	assert_true(text_eq(
+		(struct text){ (char *)q->purpose.data, q->purpose.len }, TEXT("training")));
+	assert_int_equal(q->claimed_on, 20200601);
+	assert_true(text_eq(f.asked, example("asked")));
+	assert_int_equal(frame_unpack(&f, example("answer_yes"), &a), LINK_OK);
+	assert_int_equal(f.answer, LINK_YES);
+	assert_int_equal(frame_unpack(&f, example("answer_no"), &a), LINK_OK);
+	assert_int_equal(f.answer, LINK_NO);
+	assert_true(text_eq(f.rule, TEXT("A02")));
+	/* We say it with the same bytes. */
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(frame_unpack(&f, example(names[i]), &a), LINK_OK);
+		frame_pack(&f, &again);
+		assert_true(text_eq(buf_as_text(&again), example(names[i])));
+	}
+	buf_deinit(&again);
+	arena_deinit(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_batch_is_accepted),
 		cmocka_unit_test(test_seal_and_receipt),
 		cmocka_unit_test(test_what_comes_down),
+		cmocka_unit_test(test_a_question_and_its_answers),
 		cmocka_unit_test(test_every_fault_stands_on_the_page),
 		cmocka_unit_test(test_the_limits_stand_on_the_page),
 	};
