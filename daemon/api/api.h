@@ -105,6 +105,12 @@ bool api_english(const struct api_call *call);
 const char *api_user(const struct api_call *call);
 bool api_stopping(const struct api_call *call);
 
+/* The answer hangs on nothing but the request and this version of what is asked (up to 64 letters
+ * and digits): says so (ETag), and when the peer holds that answer already (If-None-Match), answers
+ * 304 and returns true: nothing is left to do. So who asks again and again what has not changed
+ * costs next to nothing. */
+bool api_unchanged(struct api_call *call, const char *version);
+
 /* ---- the answer: exactly one of fail, json, text, file, table ---- */
 
 void api_fail(struct api_call *call, int status, const char *format, ...)

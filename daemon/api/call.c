@@ -199,7 +199,8 @@ static void answer(
 		MHD_destroy_response(response);
 		return;
 	}
-	MHD_add_response_header(response, "Content-Type", type);
+	if (type)
+		MHD_add_response_header(response, "Content-Type", type);
 	call->response = response;
 	call->status = status;
 }
@@ -296,6 +297,23 @@ void api_json(struct api_call *call, json_t *value)
 void api_text(struct api_call *call, const char *content_type, struct buf *b)
 {
 	call_answer(call, 200, content_type, b);
+}
+
+bool api_unchanged(struct api_call *call, const char *version)
+{
+	const char *accept = api_header(call, "Accept"), *held = api_header(call, "If-None-Match");
+	const char *form = accept && strstr(accept, "vnd.tally") ? "v"
+			   : api_wants_csv(call)		 ? "c"
+								 : "j";
+	char tag[80];
+
+	assert(strlen(version) <= 64);
+	snprintf(tag, sizeof(tag), "\"%s-%s%s\"", version, form, api_english(call) ? "e" : "z");
+	api_set_header(call, "ETag", tag);
+	if (!held || !strstr(held, tag))
+		return false;
+	answer(call, 304, NULL, MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT));
+	return true;
 }
 
 void api_file(struct api_call *call, const char *content_type, int fd)

@@ -51,6 +51,7 @@ static int forms_start(struct daemon *d, struct errmsg *m)
 	if (!o)
 		return ERR_NOMEM;
 	pthread_mutex_init(&o->lock, NULL);
+	random_bytes(&o->life, sizeof(o->life));
 	o->area = ledger_own(d->ledger);
 	o->on_demand = strcmp(d->program->role, "aggregator") != 0;
 	o->forms = office_forms(d->conf, m);
@@ -137,6 +138,7 @@ void office_children(struct office *o, const uint32_t *areas, size_t n)
 	free(o->children);
 	o->children = copy;
 	o->n_children = copy ? n : 0;
+	random_bytes(&o->life, sizeof(o->life));
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -166,6 +168,14 @@ int office_read(struct office *o, struct store_txn **t)
 	int err = o->on_demand ? views_catch_up(o->views, CATCH_UP_MS) : 0;
 
 	return err ? err : store_read_begin(views_store(o->views), t, READ_MS);
+}
+
+void office_moment(struct office *o, const struct store_txn *views, char out[OFFICE_MOMENT])
+{
+	pthread_mutex_lock(&o->lock);
+	snprintf(out, OFFICE_MOMENT, "%016llx%llx", (unsigned long long)o->life,
+		(unsigned long long)store_read_moment(views));
+	pthread_mutex_unlock(&o->lock);
 }
 
 int office_backup(struct daemon *d, const char *dir, struct errmsg *m)

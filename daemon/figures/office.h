@@ -18,7 +18,8 @@ struct office {
 	struct forms *forms;
 	struct talent_rules *rules; /* of the talent database; NULL: on demand, it is not kept */
 	struct views *views;
-	pthread_mutex_t lock; /* guards children */
+	uint64_t life;	      /* of this process and its list of children; see office_moment() */
+	pthread_mutex_t lock; /* guards children, life */
 	uint32_t *children;   /* areas that are shown even when they have no entries */
 	size_t n_children;
 	struct timer *retry; /* wakes the fold while it stands still */
@@ -66,6 +67,11 @@ void office_wake(struct daemon *d);
  * ERR_EXPIRED: folding takes longer than a request may; it goes on meanwhile. Not on the loop or a
  * writer thread. */
 MUST_CHECK int office_read(struct office *o, struct store_txn **t);
+
+/* What figures made under this snapshot hang on, besides the question: as a version for
+ * api_unchanged(). */
+#define OFFICE_MOMENT 36
+void office_moment(struct office *o, const struct store_txn *views, char out[OFFICE_MOMENT]);
 
 /* The areas that figures are shown for: the node's own first, then the districts ascending:
  * children, and whoever has entries here. Returns their number (at most `size` are written). */

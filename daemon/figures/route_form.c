@@ -179,8 +179,14 @@ static int show(struct api_call *call, struct question *q, struct store_txn *t)
 	size_t n_columns = wide ? form_wide_columns(q->form, columns)
 				: form_long_columns(q->form, columns),
 	       n = wide ? 1 : q->n_areas;
+	char moment[OFFICE_MOMENT];
 	struct api_table *table;
-	int err = ask_figures(q, t, n);
+	int err;
+
+	office_moment(q->office, t, moment);
+	if (api_unchanged(call, moment))
+		return 0;
+	err = ask_figures(q, t, n);
 
 	/* All is read before the answer begins: it is whole or an error. */
 	if (!err && !wide && api_wants_csv(call)) {

@@ -96,6 +96,11 @@ int reads_enter(struct store *s, struct store_txn *t, uint32_t allowed_ms)
 	return 0;
 }
 
+uint64_t store_read_moment(const struct store_txn *t)
+{
+	return mdb_txn_id(t->txn);
+}
+
 void reads_leave(struct store *s, struct store_txn *t)
 {
 	struct reads *r = &s->reads;

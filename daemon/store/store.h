@@ -129,6 +129,9 @@ bool store_before(struct store_cursor *c, struct text before, struct text *key, 
  * and seeks again. Any thread; used by one thread at a time. */
 MUST_CHECK int store_read_begin(struct store *s, struct store_txn **t, uint32_t deadline_ms);
 int store_read_renew(struct store_txn *t);
+/* Which moment a snapshot shows: the number of the last commit that it sees. Two snapshots with the
+ * same number, in one life of the process, show the same. */
+uint64_t store_read_moment(const struct store_txn *t);
 void store_read_end(struct store_txn *t);
 
 /* ---- state ---- */
