@@ -1,7 +1,7 @@
 /* Batches: runs of entries that end at a seal. Packed here at the origin, checked here at the
  * parent.
  *
- * Making: the seals alone tell where to end (each holds the bytes up to it), so no entry is read in
+ * Making: the seals tell where to end (each holds the bytes up to it), so no entry is hashed in
  * vain; then the entries are walked once, checked by hash, and written into the buffer as fields of
  * a Batch, in the order of their numbers:
  *
@@ -43,13 +43,17 @@ struct ending {
 static uint64_t bytes_before(struct store_cursor *c, uint32_t origin, uint64_t first)
 {
 	uint8_t at[ROW_KEY_BYTES];
-	struct text key, value;
+	struct text key = row_key(at, origin, first), value;
 	uint64_t position;
 	struct row_seal seal;
-	if (!store_before(c, row_key(at, origin, first), &key, &value) ||
-		!row_key_get(key, origin, &position) || row_seal_get(value, &seal) != 0)
-		return 0;
-	return seal.bytes;
+	while (store_before(c, key, &key, &value)) {
+		enum row_kind kind = row_kind(key, origin, &position);
+		if (kind == ROW_SEAL)
+			return row_seal_get(value, &seal) == 0 ? seal.bytes : 0;
+		if (kind == ROW_OTHER)
+			break;
+	}
+	return 0;
 }
 
 /* The last seal from `first` on, below `before`, whose batch has at most `most` bytes; at least the
@@ -60,16 +64,19 @@ static int ending_find(struct store_txn *t, uint32_t origin, uint64_t first, uin
 	uint8_t at[ROW_KEY_BYTES];
 	struct text key, value;
 	uint64_t position = 0;
+	enum row_kind kind;
 	int err = 0;
 	*out = (struct ending){ 0 };
-	struct store_cursor *c = store_cursor_open(t, LEDGER_SEAL);
+	struct store_cursor *c = store_cursor_open(t, LEDGER_ENTRY);
 	if (!c)
 		return store_txn_err(t);
 	uint64_t base = bytes_before(c, origin, first);
 	for (bool on = store_seek(c, row_key(at, origin, first), &key, &value);
-		on && row_key_get(key, origin, &position) && position < before;
+		on && (kind = row_kind(key, origin, &position)) != ROW_OTHER && position < before;
 		on = store_next(c, &key, &value)) {
 		struct row_seal seal;
+		if (kind == ROW_ENTRY)
+			continue;
 		err = row_seal_get(value, &seal);
 		if (err)
 			break;
@@ -103,7 +110,9 @@ static int batch_write(struct store_txn *t, uint32_t origin, uint64_t first,
 	bool on = store_seek(c, row_key(at, origin, first), &key, &value);
 	int err = 0;
 	for (; position <= end->position; position++, on = store_next(c, &key, &value)) {
-		if (!on || !row_key_get(key, origin, &is) || is != position ||
+		if (on && row_kind(key, origin, &is) == ROW_SEAL)
+			on = store_next(c, &key, &value);
+		if (!on || row_kind(key, origin, &is) != ROW_ENTRY || is != position ||
 			row_entry_get(value, origin, position, &e, &bytes, &hash) != 0 ||
 			out->n + bytes.n + ENTRY_FRAME_BYTES + FRAME_BYTES > LEDGER_BATCH_MAX) {
 			err = store_txn_err(t) ? store_txn_err(t) : ERR_DAMAGED;

@@ -7,13 +7,13 @@
  * the hash of its last entry (it stands for all before it), store the rest as it came, and the
  * batch's signature as the seal of its last position.
  *
- * The head lives in its table: jobs may run twice and transactions may be given up, so a head in
- * memory could be ahead of the truth. A copy serves the appends of one transaction, under the
- * number that the store gave it: it is read once, written after each entry, and moves only with an
- * entry that stands in the transaction (a job that fails after that takes its transaction, and so
- * its number, with it).
+ * The head is read from the ledger's last row: jobs may run twice and transactions may be given up,
+ * so a head in memory could be ahead of the truth. A copy serves the appends of one transaction,
+ * under the number that the store gave it: it is read once, and moves only with an entry that
+ * stands in the transaction (a job that fails after that takes its transaction, and so its number,
+ * with it).
  *
- * Failures. An own ledger that does not fit its head row or its signer is not opened: new entries
+ * Failures. An own ledger that does not fit its last seal or its signer is not opened: new entries
  * would fork it. accept writes nothing when the batch does not fit, and its verdict is not sticky:
  * the job may go on. Everything else is sticky in the transaction. The rows are drawn in rows.c. */
 #include "daemon/ledger/ledger.h"
@@ -70,7 +70,6 @@ static void before_commit(struct store_txn *t, void *arg)
 		if (o->number != store_txn_number(t) || o->h.sealed >= o->h.h.position)
 			continue;
 		seal(t, l, o);
-		row_head_put(t, o->origin, &o->h);
 	}
 }
 
@@ -146,7 +145,6 @@ uint64_t ledger_append(struct store_txn *t, struct ledger *l, const struct entry
 	if (o->h.h.position - o->h.sealed >= LEDGER_SEAL_ENTRIES ||
 		o->h.h.bytes - o->h.sealed_bytes >= LEDGER_SEAL_BYTES)
 		seal(t, l, o);
-	row_head_put(t, o->origin, &o->h);
 	return store_txn_err(t) ? 0 : o->h.h.position;
 }
 
@@ -158,7 +156,7 @@ static int accept_fits(struct store_txn *t, const struct row_head *h, const stru
 	uint8_t stands[HASH_BYTES];
 	if (b->first > h->h.position + 1)
 		return ERR_GAP;
-	/* A head row that lost its entry would call an honest child's ledger a fork. */
+	/* A seal that lost its entry would call an honest child's ledger a fork. */
 	int err = ledger_hash_at(t, b->origin, h->h.position, stands);
 	if (err == ERR_NOTFOUND || (err == 0 && memcmp(stands, h->h.head, HASH_BYTES) != 0))
 		err = ERR_DAMAGED;
@@ -208,7 +206,6 @@ int ledger_accept(struct store_txn *t, struct ledger *l, const struct ledger_bat
 	h.h.position = b->last;
 	memcpy(h.h.head, b->head, HASH_BYTES);
 	row_seal_put(t, b->origin, &h, b->signature, false);
-	row_head_put(t, b->origin, &h);
 	return store_txn_err(t);
 }
 
@@ -261,13 +258,12 @@ static int own_check(
 	struct store_txn *t, struct ledger *l, struct own *o, bool *empty, struct errmsg *m)
 {
 	struct row_head h;
-	uint8_t hash[HASH_BYTES], at[ROW_KEY_BYTES];
+	uint8_t hash[HASH_BYTES];
 	struct text key, value;
-	uint64_t position;
 	uint32_t last;
-	struct store_cursor *c = store_cursor_open(t, LEDGER_HEAD);
+	struct store_cursor *c = store_cursor_open(t, LEDGER_ENTRY);
 	if (c && store_before(c, (struct text){ NULL, 0 }, &key, &value))
-		o->last = row_origin_get(key, &last) && row_order(last, o->origin) <= 0;
+		o->last = row_origin(key, &last) && row_order(last, o->origin) <= 0;
 	store_cursor_close(c);
 	int err = row_head_get(t, o->origin, &h);
 	*empty = err == ERR_NOTFOUND;
@@ -278,10 +274,6 @@ static int own_check(
 	}
 	err = ledger_hash_at(t, o->origin, h.h.position, hash);
 	bool fits = err == 0 && memcmp(hash, h.h.head, HASH_BYTES) == 0 && h.sealed == h.h.position;
-	c = store_cursor_open(t, LEDGER_ENTRY);
-	if (c && store_seek(c, row_key(at, o->origin, h.h.position + 1), &key, &value))
-		fits = fits && !row_key_get(key, o->origin, &position);
-	store_cursor_close(c);
 	if (store_txn_err(t))
 		return store_txn_err(t);
 	if (!fits) {

@@ -42,8 +42,8 @@ static inline bool origin_is_decisions(uint32_t origin)
 /* Tables of a store that holds ledgers. ledger_open() puts these names before those of
  * store_conf.tables (also when they stand there already); the caller's own are numbered from
  * LEDGER_TABLES on. */
-enum { LEDGER_ENTRY, LEDGER_SEAL, LEDGER_HEAD, LEDGER_RECEIPT, LEDGER_TABLES };
-#define LEDGER_TABLE_NAMES "entry", "seal", "head", "receipt"
+enum { LEDGER_ENTRY, LEDGER_RECEIPT, LEDGER_TABLES };
+#define LEDGER_TABLE_NAMES "entry", "receipt"
 
 struct ledger; /* ledgers of one store: one's own, and those replicated from children */
 

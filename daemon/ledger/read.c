@@ -49,11 +49,14 @@ int ledger_walk_get(struct ledger_walk *w, uint64_t position, struct entry_view 
 {
 	uint8_t at[ROW_KEY_BYTES];
 	struct text wanted = row_key(at, w->origin, position), key, value, bytes;
+	uint64_t is;
 	bool on;
 	if (!w->cursor)
 		w->cursor = store_cursor_open(w->t, LEDGER_ENTRY);
 	on = w->next && w->next == position ? store_next(w->cursor, &key, &value)
 					    : store_seek(w->cursor, wanted, &key, &value);
+	if (on && row_kind(key, w->origin, &is) == ROW_SEAL) /* of the entry before */
+		on = store_next(w->cursor, &key, &value);
 	w->next = 0;
 	if (!on || !text_eq(key, wanted))
 		return store_txn_err(w->t) ? store_txn_err(w->t) : ERR_NOTFOUND;
@@ -86,22 +89,24 @@ int ledger_signer(struct store_txn *t, uint32_t origin, uint8_t signer[SIGN_PUBL
 size_t ledger_origins(struct store_txn *t, uint32_t *out, size_t size)
 {
 	struct text key, value;
-	uint32_t origin;
 	size_t n = 0;
-	struct store_cursor *c = store_cursor_open(t, LEDGER_HEAD);
+	struct store_cursor *c = store_cursor_open(t, LEDGER_ENTRY);
 	if (!c)
 		return 0;
 	/* Decisions stand first in the table and last by number. */
-	for (int decisions = 0; decisions < 2; decisions++)
-		for (bool on = store_seek(c, (struct text){ NULL, 0 }, &key, &value); on;
-			on = store_next(c, &key, &value)) {
-			if (!row_origin_get(key, &origin) ||
-				origin_is_decisions(origin) != (decisions == 1))
+	for (int decisions = 0; decisions < 2; decisions++) {
+		uint8_t at[ROW_KEY_BYTES];
+		struct text from = { NULL, 0 };
+		uint32_t origin;
+		while (store_seek(c, from, &key, &value) && row_origin(key, &origin)) {
+			from = row_key(at, origin, UINT64_MAX);
+			if (origin_is_decisions(origin) != (decisions == 1))
 				continue;
 			if (n < size)
 				out[n] = origin;
 			n++;
 		}
+	}
 	store_cursor_close(c);
 	return n;
 }

@@ -3,29 +3,29 @@
  *     entry     key    origin | position
  *               value  hash 32 | the entry's bytes
  *                      every entry is checked by its own hash when it is read back
- *     seal      key    origin | position
- *               value  signature 64 | bytes u64
+ *               key    origin | position | 1: the seal of that position, right behind its entry
+ *               value  signature 64 | head 32 | bytes u64
  *                      bytes: of all entries up to this position
- *     head      key    origin
- *               value  position u64 | hash 32 | bytes u64 | sealed u64 | sealed bytes u64
  *     receipt   key    parent's name | 0 | origin u32
  *               value  position u64 | head 32 | signature 64 | at_ms u64
  *
  *     origin | position, 12 bytes:   area u32 | position u64
  *                                    0 u16 | decisions' origin u32 | position u48
- *     origin alone, 4 or 6 bytes:    area u32
- *                                    0 u16 | decisions' origin u32
+ *
+ * Where a ledger ends is told by its last row: a seal, or, inside a transaction that has not come
+ * to its end, an entry. All that a commit adds to a ledger lies side by side on one page: each
+ * further tree would cost a page or three of every commit.
  *
  * An area code is greater than 65,535, so ledgers of decisions stand before those of areas: a
- * district that follows its city's decisions still appends its own entries at the tables' ends,
+ * district that follows its city's decisions still appends its own entries at the table's end,
  * which is faster there and fills the pages.
  *
  * A row of another length than this is damaged. LMDB 0.9 keeps no checksums: what is not covered by
- * an entry's hash or a signature (the counts in seal and head) is compared by ledger_verify(), and
- * never trusted with memory. */
+ * an entry's hash or a signature (the count in a seal) is compared by ledger_verify(), and never
+ * trusted with memory. */
 #include "daemon/ledger/rows.h"
 
-#define HEAD_BYTES (8 + HASH_BYTES + 8 + 8 + 8)
+#define SEAL_MARK 1
 #define POSITION_BITS 48 /* of a ledger of decisions */
 
 struct text row_key(uint8_t out[ROW_KEY_BYTES], uint32_t origin, uint64_t position)
@@ -43,41 +43,34 @@ struct text row_key(uint8_t out[ROW_KEY_BYTES], uint32_t origin, uint64_t positi
 	return (struct text){ (const char *)out, ROW_KEY_BYTES };
 }
 
-bool row_key_get(struct text key, uint32_t origin, uint64_t *position)
+struct text row_seal_key(uint8_t out[ROW_SEAL_KEY_BYTES], uint32_t origin, uint64_t position)
+{
+	row_key(out, origin, position);
+	out[ROW_KEY_BYTES] = SEAL_MARK;
+	return (struct text){ (const char *)out, ROW_SEAL_KEY_BYTES };
+}
+
+bool row_origin(struct text key, uint32_t *origin)
 {
 	const uint8_t *p = (const uint8_t *)key.p;
-	if (key.n != ROW_KEY_BYTES)
+	if (key.n != ROW_KEY_BYTES &&
+		(key.n != ROW_SEAL_KEY_BYTES || p[ROW_KEY_BYTES] != SEAL_MARK))
 		return false;
-	if (origin_is_decisions(origin)) {
-		if (p[0] || p[1] || get_u32(p + 2) != origin)
-			return false;
-		*position = get_u64(p + 4) & ((1ULL << POSITION_BITS) - 1);
-		return true;
-	}
-	if (get_u32(p) != origin)
-		return false;
+	bool decisions = !p[0] && !p[1];
+	*origin = get_u32(p + (decisions ? 2 : 0));
+	return origin_is_decisions(*origin) == decisions;
+}
+
+enum row_kind row_kind(struct text key, uint32_t origin, uint64_t *position)
+{
+	const uint8_t *p = (const uint8_t *)key.p;
+	uint32_t is;
+	if (!row_origin(key, &is) || is != origin)
+		return ROW_OTHER;
 	*position = get_u64(p + 4);
-	return true;
-}
-
-struct text row_origin_key(uint8_t out[ROW_ORIGIN_BYTES], uint32_t origin)
-{
-	bool decisions = origin_is_decisions(origin);
-	memset(out, 0, 2);
-	put_u32(out + (decisions ? 2 : 0), origin);
-	return (struct text){ (const char *)out, decisions ? 6 : 4 };
-}
-
-bool row_origin_get(struct text key, uint32_t *origin)
-{
-	const uint8_t *p = (const uint8_t *)key.p;
-	if (key.n == 4)
-		*origin = get_u32(p);
-	else if (key.n == 6 && p[0] == 0 && p[1] == 0)
-		*origin = get_u32(p + 2);
-	else
-		return false;
-	return origin_is_decisions(*origin) == (key.n == 6);
+	if (origin_is_decisions(origin))
+		*position &= (1ULL << POSITION_BITS) - 1;
+	return key.n == ROW_KEY_BYTES ? ROW_ENTRY : ROW_SEAL;
 }
 
 int row_order(uint32_t a, uint32_t b)
@@ -88,51 +81,69 @@ int row_order(uint32_t a, uint32_t b)
 	return a < b ? -1 : a > b;
 }
 
-int row_head_get(struct store_txn *t, uint32_t origin, struct row_head *out)
+/* From the last row back to the last seal; what stands between them counts too. */
+static int head_read(struct store_cursor *c, uint32_t origin, struct row_head *out)
 {
-	uint8_t key[ROW_ORIGIN_BYTES];
-	struct text value;
-	*out = (struct row_head){ 0 };
-	int err = store_get(t, LEDGER_HEAD, row_origin_key(key, origin), &value);
-	if (err)
-		return err;
-	if (value.n != HEAD_BYTES)
-		return ERR_DAMAGED;
-	const uint8_t *p = (const uint8_t *)value.p;
-	out->h.position = get_u64(p);
-	memcpy(out->h.head, p + 8, HASH_BYTES);
-	p += 8 + HASH_BYTES;
-	out->h.bytes = get_u64(p);
-	out->sealed = get_u64(p + 8);
-	out->sealed_bytes = get_u64(p + 16);
-	return 0;
+	uint8_t at[ROW_KEY_BYTES];
+	struct text key = row_key(at, origin, UINT64_MAX), value;
+	uint64_t position;
+	bool first = true;
+	for (; store_before(c, key, &key, &value); first = false) {
+		enum row_kind kind = row_kind(key, origin, &position);
+		struct row_seal seal;
+		if (kind == ROW_OTHER)
+			break;
+		if (kind == ROW_SEAL) {
+			if (row_seal_get(value, &seal) != 0)
+				return ERR_DAMAGED;
+			if (first)
+				out->h.position = position;
+			if (first)
+				memcpy(out->h.head, seal.head, HASH_BYTES);
+			out->h.bytes += seal.bytes;
+			out->sealed = position;
+			out->sealed_bytes = seal.bytes;
+			return 0;
+		}
+		if (value.n < HASH_BYTES)
+			return ERR_DAMAGED;
+		if (first)
+			out->h.position = position;
+		if (first)
+			memcpy(out->h.head, value.p, HASH_BYTES);
+		out->h.bytes += value.n - HASH_BYTES;
+	}
+	return first ? ERR_NOTFOUND : 0;
 }
 
-void row_head_put(struct store_txn *t, uint32_t origin, const struct row_head *h)
+int row_head_get(struct store_txn *t, uint32_t origin, struct row_head *out)
 {
-	uint8_t key[ROW_ORIGIN_BYTES], value[HEAD_BYTES], *p = value;
-	put_u64(p, h->h.position);
-	memcpy(p + 8, h->h.head, HASH_BYTES);
-	p += 8 + HASH_BYTES;
-	put_u64(p, h->h.bytes);
-	put_u64(p + 8, h->sealed);
-	put_u64(p + 16, h->sealed_bytes);
-	store_put(t, LEDGER_HEAD, row_origin_key(key, origin),
-		(struct text){ (const char *)value, sizeof value });
+	*out = (struct row_head){ 0 };
+	struct store_cursor *c = store_cursor_open(t, LEDGER_ENTRY);
+	if (!c)
+		return store_txn_err(t);
+	int err = head_read(c, origin, out);
+	store_cursor_close(c);
+	if (store_txn_err(t))
+		err = store_txn_err(t);
+	if (err)
+		*out = (struct row_head){ 0 };
+	return err;
 }
 
 void row_seal_put(struct store_txn *t, uint32_t origin, struct row_head *h,
 	const uint8_t signature[SIGN_BYTES], bool last)
 {
-	uint8_t at[ROW_KEY_BYTES], row[ROW_SEAL_BYTES];
-	struct text key = row_key(at, origin, h->h.position),
+	uint8_t at[ROW_SEAL_KEY_BYTES], row[ROW_SEAL_BYTES];
+	struct text key = row_seal_key(at, origin, h->h.position),
 		    value = { (const char *)row, sizeof row };
 	memcpy(row, signature, SIGN_BYTES);
-	put_u64(row + SIGN_BYTES, h->h.bytes);
+	memcpy(row + SIGN_BYTES, h->h.head, HASH_BYTES);
+	put_u64(row + SIGN_BYTES + HASH_BYTES, h->h.bytes);
 	if (last)
-		store_append(t, LEDGER_SEAL, key, value);
+		store_append(t, LEDGER_ENTRY, key, value);
 	else
-		store_put(t, LEDGER_SEAL, key, value);
+		store_put(t, LEDGER_ENTRY, key, value);
 	h->sealed = h->h.position;
 	h->sealed_bytes = h->h.bytes;
 }
@@ -142,7 +153,8 @@ int row_seal_get(struct text value, struct row_seal *out)
 	if (value.n != ROW_SEAL_BYTES)
 		return ERR_DAMAGED;
 	memcpy(out->signature, value.p, SIGN_BYTES);
-	out->bytes = get_u64((const uint8_t *)value.p + SIGN_BYTES);
+	memcpy(out->head, value.p + SIGN_BYTES, HASH_BYTES);
+	out->bytes = get_u64((const uint8_t *)value.p + SIGN_BYTES + HASH_BYTES);
 	return 0;
 }
 

@@ -156,10 +156,10 @@ int place_marker_get(struct place *p, uint8_t id[PLACE_ID_BYTES], struct errmsg 
 		return 0;
 	if (strncmp(text, "tally store ", 12) == 0)
 		version = strtol(text + 12, NULL, 10);
-	if (version > PLACE_FORMAT) {
-		errmsg_set(m,
-			"%s: made by a later version of tally (format %ld, this one knows %d)",
-			p->dir, version, PLACE_FORMAT);
+	if (version > 0 && version != PLACE_FORMAT) {
+		errmsg_set(m, "%s: made by %s version of tally (format %ld, this one knows %d)",
+			p->dir, version > PLACE_FORMAT ? "a later" : "an earlier", version,
+			PLACE_FORMAT);
 		return ERR_INVALID;
 	}
 	errmsg_set(m, "%s: the marker `" MARKER "` is damaged", p->dir);

@@ -14,7 +14,7 @@
 
 #include "daemon/base/err.h"
 
-#define PLACE_FORMAT 1
+#define PLACE_FORMAT 2
 #define PLACE_ID_BYTES 16
 
 struct place {

@@ -202,15 +202,19 @@ class Node:
         """Imports; (accepted, changed, unchanged, refused) of the last line."""
         return counts(self.ctl("import", register, *files, codes=codes, **kw).out)
 
-    def get(self, path, accept="application/json"):
-        """(HTTP status, body) over the control socket, without tallyctl."""
+    def ask(self, path, **headers):
+        """(HTTP status, body, ETag) over the control socket, without tallyctl."""
         c = _UnixConnection(self.socket)
         try:
-            c.request("GET", path, headers={"Accept": accept})
+            c.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
             r = c.getresponse()
-            return r.status, r.read().decode()
+            return r.status, r.read().decode(), r.headers["ETag"]
         finally:
             c.close()
+
+    def get(self, path, accept="application/json"):
+        """(HTTP status, body)"""
+        return self.ask(path, Accept=accept)[:2]
 
     def status(self):
         return json.loads(self.get("/v1/status")[1])

@@ -137,6 +137,28 @@ def test_form_csv_is_in_order(city):
     assert len(zeros) > len(only) and any(",0," in line for line in zeros)
 
 
+def test_who_holds_the_figures_is_not_sent_them_again(city):
+    path = "/v1/forms/02?period=2019&area=310115"
+    status, body, tag = city.city.ask(path)
+    assert status == 200 and tag
+    assert city.city.ask(path, If_None_Match=tag) == (304, "", tag)
+    assert city.city.ask(path, If_None_Match=f'"other", {tag}')[0] == 304
+    # another form of the same answer, another language: another answer
+    for headers in ({"Accept": "text/csv"}, {"Accept_Language": "en"}):
+        status, _, other = city.city.ask(path, If_None_Match=tag, **headers)
+        assert status == 200 and other != tag
+    # a figure that may have moved is told
+    record = city.districts["310101"].ctl("list", "training", "--limit", "1", output="json").json()[0]
+    city.districts["310101"].ctl("retract", "training", record["enrolment_no"], "--reason", "test")
+    city.wait_folded()
+    status, again, moved = city.city.ask(path, If_None_Match=tag)
+    assert status == 200 and moved != tag and again == body
+    # nor does what another life of the daemon said hold
+    city.city.stop()
+    city.city.start()
+    assert city.city.ask(path, If_None_Match=moved)[0] == 200
+
+
 @pytest.mark.parametrize("words", (
     ("form", "show", "99", "--period", "2019"), ("form", "show", "02", "--period", "2019-13"),
     ("form", "show", "02", "--period", "2019-H1"), ("form", "show", "03", "--period", "2019-05"),

@@ -164,20 +164,20 @@ static void an_entry_has_a_most(void **state)
 }
 
 /* Flips one bit of a row, and looks whether the proof names `position`; puts the row back. */
-static void flip_and_look(struct world *w, int table, struct text key, uint64_t position)
+static void flip_and_look(struct world *w, struct text key, uint64_t position)
 {
 	static uint8_t value[HASH_BYTES + LEDGER_ENTRY_MAX];
-	size_t n = raw_get(w, table, key, value, sizeof value);
+	size_t n = raw_get(w, LEDGER_ENTRY, key, value, sizeof value);
 	assert_true(n > 0);
 	uint32_t bit = chance((uint32_t)n * 8);
 	value[bit / 8] ^= (uint8_t)(1U << bit % 8);
-	raw_put(w, table, key, (struct text){ (char *)value, n });
+	raw_put(w, LEDGER_ENTRY, key, (struct text){ (char *)value, n });
 	struct ledger_verdict v = verdict_of(w, 310115);
 	if (v.broken_at != position)
-		fail_msg("table %d position %llu bit %u: named %llu (%s)", table,
+		fail_msg("a key of %zu bytes, position %llu, bit %u: named %llu (%s)", key.n,
 			(unsigned long long)position, bit, (unsigned long long)v.broken_at,
 			err_words(v.err));
-	if (table == LEDGER_ENTRY) {
+	if (key.n == ROW_KEY_BYTES) {
 		struct store_txn *t = snapshot(w);
 		struct text bytes;
 		assert_int_equal(ledger_get(t, 310115, position, &bytes), ERR_DAMAGED);
@@ -190,7 +190,7 @@ static void flip_and_look(struct world *w, int table, struct text key, uint64_t 
 		store_read_end(t);
 	}
 	value[bit / 8] ^= (uint8_t)(1U << bit % 8);
-	raw_put(w, table, key, (struct text){ (char *)value, n });
+	raw_put(w, LEDGER_ENTRY, key, (struct text){ (char *)value, n });
 }
 
 /* A copy of w's ledger of 41 entries under another own origin, so that nothing repairs what is
@@ -212,28 +212,14 @@ static void any_flipped_bit_is_named(void **state)
 {
 	(void)state;
 	struct world w, copy;
-	uint8_t at[ROW_KEY_BYTES], value[ROW_SEAL_BYTES], origin[4];
+	uint8_t at[ROW_KEY_BYTES], seal_at[ROW_SEAL_KEY_BYTES], value[ROW_SEAL_BYTES];
 	replica_open(&w, &copy);
 	for (int i = 0; i < 300; i++) {
 		uint64_t p = 1 + chance(41);
-		flip_and_look(&copy, LEDGER_ENTRY, row_key(at, 310115, p), p);
-		if (raw_get(&copy, LEDGER_SEAL, row_key(at, 310115, p), value, sizeof value))
-			flip_and_look(&copy, LEDGER_SEAL, row_key(at, 310115, p), p);
-	}
-	assert_int_equal(verdict_of(&copy, 310115).broken_at, 0);
-	put_u32(origin, 310115);
-	for (int i = 0; i < 100; i++) {
-		struct text key = { (char *)origin, 4 };
-		uint8_t head[64];
-		size_t n = raw_get(&copy, LEDGER_HEAD, key, head, sizeof head);
-		assert_int_equal(n, 64);
-		head[chance(64)] ^= (uint8_t)(1U << chance(8));
-		uint8_t good[64];
-		raw_get(&copy, LEDGER_HEAD, key, good, sizeof good);
-		raw_put(&copy, LEDGER_HEAD, key, (struct text){ (char *)head, n });
-		struct ledger_verdict v = verdict_of(&copy, 310115);
-		assert_true(v.broken_at == 41 || v.broken_at == 42);
-		raw_put(&copy, LEDGER_HEAD, key, (struct text){ (char *)good, n });
+		struct text seal = row_seal_key(seal_at, 310115, p);
+		flip_and_look(&copy, row_key(at, 310115, p), p);
+		if (raw_get(&copy, LEDGER_ENTRY, seal, value, sizeof value))
+			flip_and_look(&copy, seal, p);
 	}
 	assert_int_equal(verdict_of(&copy, 310115).broken_at, 0);
 	world_close(&copy);
@@ -244,7 +230,7 @@ static void missing_and_misplaced_rows_are_named(void **state)
 {
 	(void)state;
 	struct world w, copy;
-	uint8_t at[ROW_KEY_BYTES], a[1000], b[1000];
+	uint8_t at[ROW_KEY_BYTES], seal_at[ROW_SEAL_KEY_BYTES], a[1000], b[1000];
 	replica_open(&w, &copy);
 	size_t na = raw_get(&copy, LEDGER_ENTRY, row_key(at, 310115, 7), a, sizeof a);
 	size_t nb = raw_get(&copy, LEDGER_ENTRY, row_key(at, 310115, 8), b, sizeof b);
@@ -267,12 +253,12 @@ static void missing_and_misplaced_rows_are_named(void **state)
 	assert_int_equal(v.err, ERR_GAP);
 	raw_put(&copy, LEDGER_ENTRY, row_key(at, 310115, 43), (struct text){ NULL, 0 });
 	uint8_t seal[ROW_SEAL_BYTES] = { 0 };
-	raw_put(&copy, LEDGER_SEAL, row_key(at, 310115, 50),
+	raw_put(&copy, LEDGER_ENTRY, row_seal_key(seal_at, 310115, 50),
 		(struct text){ (char *)seal, sizeof seal });
 	assert_int_equal(verdict_of(&copy, 310115).broken_at, 50);
-	raw_put(&copy, LEDGER_SEAL, row_key(at, 310115, 50), (struct text){ NULL, 0 });
+	raw_put(&copy, LEDGER_ENTRY, row_seal_key(seal_at, 310115, 50), (struct text){ NULL, 0 });
 	/* the last seal gone */
-	raw_put(&copy, LEDGER_SEAL, row_key(at, 310115, 41), (struct text){ NULL, 0 });
+	raw_put(&copy, LEDGER_ENTRY, row_seal_key(seal_at, 310115, 41), (struct text){ NULL, 0 });
 	assert_int_equal(verdict_of(&copy, 310115).broken_at, 41);
 	/* no such ledger */
 	struct ledger_verdict none;
@@ -312,17 +298,13 @@ static void further_tables_come_behind(void **state)
 
 /* Breaks one row of a closed-over ledger and opens it again: it must refuse with words, never begin
  * anew. */
-static void broken_own(int table, uint64_t position, bool whole_key)
+static void broken_own(struct text key)
 {
 	struct world w;
 	struct errmsg m = { "" };
-	uint8_t at[ROW_KEY_BYTES];
 	world_open(&w, 310115, 1);
 	assert_int_equal(append(&w, 5, 50, 'a'), 0);
-	struct text key = row_key(at, 310115, position);
-	if (!whole_key)
-		key.n = 4;
-	raw_put(&w, table, key, (struct text){ NULL, 0 });
+	raw_put(&w, LEDGER_ENTRY, key, (struct text){ NULL, 0 });
 	ledger_close(w.l);
 	assert_int_equal(world_try(&w, &m), ERR_DAMAGED);
 	assert_non_null(strstr(m.text, "310115"));
@@ -333,9 +315,10 @@ static void broken_own(int table, uint64_t position, bool whole_key)
 static void a_broken_own_ledger_is_not_written_on(void **state)
 {
 	(void)state;
-	broken_own(LEDGER_HEAD, 0, false);
-	broken_own(LEDGER_ENTRY, 6, true);
-	broken_own(LEDGER_ENTRY, 1, true);
+	uint8_t at[ROW_KEY_BYTES], seal_at[ROW_SEAL_KEY_BYTES];
+	broken_own(row_seal_key(seal_at, 310115, 6));
+	broken_own(row_key(at, 310115, 6));
+	broken_own(row_key(at, 310115, 1));
 }
 
 static void a_long_ledger_is_walked_in_stretches(void **state)

@@ -13,12 +13,12 @@ static void every_commit_ends_with_a_seal(void **state)
 	struct world w;
 	world_open(&w, 310115, 1);
 	for (uint64_t i = 1; i <= 20; i++) {
-		uint8_t at[ROW_KEY_BYTES], value[ROW_SEAL_BYTES];
+		uint8_t at[ROW_SEAL_KEY_BYTES], value[ROW_SEAL_BYTES];
 		assert_int_equal(append(&w, i % 4 + 1, 20, 'a'), 0);
 		assert_int_equal(seals_of(&w), 1 + i);
 		uint64_t end = head_of(&w, 310115).position;
-		assert_int_equal(
-			raw_get(&w, LEDGER_SEAL, row_key(at, 310115, end), value, sizeof value),
+		assert_int_equal(raw_get(&w, LEDGER_ENTRY, row_seal_key(at, 310115, end), value,
+					 sizeof value),
 			sizeof value);
 	}
 	/* a commit of others' rows needs none */

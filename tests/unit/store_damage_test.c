@@ -192,13 +192,15 @@ static void never_an_empty_start(void **state)
 	conf.dir = "/tmp/tally-no-such-folder";
 	assert_int_equal(store_open(&s, &conf, &m), ERR_NOTFOUND);
 	assert_int_equal(access(conf.dir, F_OK), -1);
-	/* and a later version is refused by name */
-	int fd = open(marker, O_WRONLY | O_CREAT, 0600);
+	/* and another version is refused by name */
+	for (int i = 0; i < 2; i++) {
+		int fd = open(marker, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
-	assert_int_equal(write(fd, "tally store 2\n", 14), 14);
-	close(fd);
-	put_file(whole, whole_n);
-	must_be_refused(ERR_INVALID);
+		assert_int_equal(write(fd, i ? "tally store 1\n" : "tally store 9\n", 14), 14);
+		close(fd);
+		put_file(whole, whole_n);
+		must_be_refused(ERR_INVALID);
+	}
 	unlink(marker);
 }
 
