@@ -9,7 +9,7 @@
 
 struct admission {
 	struct sealing sealing;
-	struct talent_rules *rules;
+	const struct talent_rules *rules;
 };
 
 static bool takes(const void *arg, const struct reg *reg)
@@ -29,13 +29,9 @@ static bool speaks(const void *arg, const struct record *r, int today)
 	const struct talent_gate *gate = talent_gate_at(a->rules, today);
 	struct talent_record record = { r, ledger_own(a->sealing.ledger) };
 
-	for (const struct talent_clause *c = gate ? gate->clauses : NULL; c; c = c->next) {
-		int from, over;
-
-		if (c->reg == r->reg && talent_clause_takes(c, &record) &&
-			talent_clause_days(c, &record, &from, &over) && (!over || over > today))
+	for (const struct talent_clause *c = gate ? gate->clauses : NULL; c; c = c->next)
+		if (talent_clause_open(c, &record, today))
 			return true;
-	}
 	return false;
 }
 
@@ -50,8 +46,8 @@ static void mark(const void *arg, int today, uint8_t out[8])
 	memcpy(out, hash, 8);
 }
 
-int admission_open(struct admission **out, const struct sealing *sealing, struct text registrar,
-	struct errmsg *m)
+int admission_open(struct admission **out, const struct sealing *sealing,
+	const struct talent_rules *rules, struct text registrar, struct errmsg *m)
 {
 	struct admission *a = calloc(1, sizeof *a);
 
@@ -66,20 +62,13 @@ int admission_open(struct admission **out, const struct sealing *sealing, struct
 		free(a);
 		return ERR_INVALID;
 	}
-	a->rules = talent_rules_open(talent_sources, talent_sources_n, m);
-	if (!a->rules) {
-		free(a);
-		return ERR_INVALID;
-	}
+	a->rules = rules;
 	*out = a;
 	return 0;
 }
 
 void admission_close(struct admission *a)
 {
-	if (!a)
-		return;
-	talent_rules_close(a->rules);
 	free(a);
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/intake/refused.h"
 #include "daemon/intake/template.h"
 #include "daemon/loop/watch.h"
+#include "daemon/talent/talent_rules.h"
 
 #define STATUS_MS 5000
 
@@ -86,6 +87,7 @@ static int intake_start(struct daemon *d, struct errmsg *m)
 					      .person = TABLE_PERSON,
 					      .vault = TABLE_VAULT,
 					      .keys = TABLE_KEYS,
+					      .heard = TABLE_HEARD,
 					      .counts = TABLE_INTAKE,
 					      .refused = TABLE_REFUSED,
 					      .sealing = admission_sealing(c->admission),
@@ -108,19 +110,30 @@ static int admission_start(struct daemon *d, struct errmsg *m)
 {
 	struct desk *c = desk_of(d);
 	const char *key = conf_text(d->conf, "registrar");
+	int err;
 
-	if (!key[0] || !c->secrets)
-		return 0;
-	return admission_open(&c->admission,
-		&(struct sealing){
-			.ledger = d->ledger, .secrets = c->secrets, .table = TABLE_SEALED },
-		text_of(key), m);
+	if (!c->secrets || !(key[0] || conf_number(d->conf, "retention_years")))
+		return 0; /* nobody asks who is in the talent database */
+	c->rules = talent_rules_open(talent_sources, talent_sources_n, m);
+	if (!c->rules)
+		return ERR_INVALID;
+	err = key[0] ? admission_open(&c->admission,
+			       &(struct sealing){ .ledger = d->ledger,
+				       .secrets = c->secrets,
+				       .table = TABLE_SEALED },
+			       c->rules, text_of(key), m)
+		     : 0;
+	if (err)
+		talent_rules_close(c->rules);
+	return err;
 }
 
 static void admission_stop(struct daemon *d)
 {
 	admission_close(desk_of(d)->admission);
 	desk_of(d)->admission = NULL;
+	talent_rules_close(desk_of(d)->rules);
+	desk_of(d)->rules = NULL;
 }
 
 static int catch_up_start(struct daemon *d, struct errmsg *m)

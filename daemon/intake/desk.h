@@ -23,15 +23,17 @@ enum {
 	TABLE_KEYS,		    /* number in the vault → the person's own key, wrapped */
 	TABLE_SCRUB,		    /* empty; store_scrub() */
 	TABLE_SEALED,		    /* number in the vault → sealed to which registrar, where */
+	TABLE_HEARD,		    /* number in the vault → month of the newest record */
 	DESK_TABLES_END
 };
 #define DESK_TABLE_NAMES \
-	"view", "older", "person", "vault", "intake", "refused", "key", "scrub", "sealed"
+	"view", "older", "person", "vault", "intake", "refused", "key", "scrub", "sealed", "heard"
 
 #define DESK_WATCHES 32
 
 struct desk {
 	struct secrets *secrets;     /* NULL: a city without pid.key and vault.key */
+	struct talent_rules *rules;  /* who is in the talent database; NULL: nobody asks */
 	struct admission *admission; /* who is sealed to the registrar; NULL: nobody */
 	struct intake *intake;
 	struct catch_up *catch_up; /* NULL: no registrar is configured */

@@ -52,7 +52,8 @@ int intake_open(struct intake **out, const struct intake_conf *conf)
 				.vault = conf->vault,
 				.state = conf->counts },
 			.sealing = conf->sealing,
-			.keys = conf->keys },
+			.keys = conf->keys,
+			.heard = conf->heard },
 		.view = { .view = conf->view, .older = conf->older },
 		.counts = conf->counts,
 		.refused = conf->refused };

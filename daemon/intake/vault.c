@@ -23,7 +23,9 @@
 #include <stdlib.h>
 
 #include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/intake/heard.h"
 
 #define NONCE_BYTES crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define SEAL_BYTES crypto_aead_xchacha20poly1305_ietf_ABYTES
@@ -260,6 +262,8 @@ static bool renew(struct store_txn *t, const struct vault *v, uint64_t number, s
 			}
 		}
 	}
+	if (stands.n == FRONT_BYTES && v->heard) /* back after it was shredded: a new term */
+		heard_back(t, v->heard, number, clock_wall_ms());
 	seal(t, v, number, i, next_nonce(nonces, 1), false);
 	explicit_bzero(plain, sizeof plain);
 	return true;
@@ -386,6 +390,20 @@ void vault_put(struct store_txn *t, const struct vault *v, const struct vault_it
 	}
 	pids_end(t, v->pids);
 	explicit_bzero(&nonces, sizeof nonces);
+}
+
+bool vault_holds(
+	struct store_txn *t, const struct vault *v, uint64_t number, uint8_t pid[PID_BYTES])
+{
+	struct text value;
+	uint8_t at[8];
+
+	put_u64(at, number);
+	if (store_get(t, v->tables.vault, (struct text){ (const char *)at, 8 }, &value) ||
+		value.n <= FRONT_BYTES)
+		return false;
+	memcpy(pid, value.p + PIDS_AT, PID_BYTES);
+	return true;
 }
 
 int vault_erase(struct store_txn *t, const struct vault *v, const uint8_t pid[PID_BYTES])

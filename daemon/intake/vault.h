@@ -26,6 +26,7 @@ struct vault {
 	struct pids_tables tables;
 	const struct sealing *sealing; /* NULL: no registrar is configured */
 	int keys;		       /* table: number → the person's own key, wrapped */
+	int heard;		       /* table of heard.h; 0: nobody asks when who was heard of */
 };
 
 /* Fills pid and tags from a present identity; texts are taken over by reference. */
@@ -47,6 +48,10 @@ bool vault_seal(struct store_txn *t, const struct vault *v, const uint8_t pid[PI
  * ERR_NOMEM. */
 MUST_CHECK int vault_get(struct store_txn *t, const struct vault *v, const uint8_t pid[PID_BYTES],
 	struct arena *a, struct identity *out);
+
+/* Is an identity held under this number, and of whom? */
+bool vault_holds(
+	struct store_txn *t, const struct vault *v, uint64_t number, uint8_t pid[PID_BYTES]);
 
 /* Shreds an identity, inside a job: the person's key goes, and so does the value; the pid stays,
  * and every record. ERR_NOTFOUND: nothing is held. What lies in pages that the store has freed is

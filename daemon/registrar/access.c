@@ -179,7 +179,8 @@ int access_backup(struct access *a, const char *dir, struct errmsg *m)
 
 struct putting {
 	struct access *a;
-	const struct access_line *line;
+	const struct access_line *lines;
+	size_t n;
 };
 
 static ProtobufCBinaryData binary(struct text t)
@@ -187,10 +188,8 @@ static ProtobufCBinaryData binary(struct text t)
 	return (ProtobufCBinaryData){ t.n, (uint8_t *)(uintptr_t)t.p };
 }
 
-static int put_job(struct store_txn *t, void *arg)
+static int line_put(struct store_txn *t, struct access *a, const struct access_line *line)
 {
-	const struct putting *p = arg;
-	const struct access_line *line = p->line;
 	Tally__Access body = TALLY__ACCESS__INIT;
 	uint8_t packed[2048];
 	struct text user = text_of(line->user);
@@ -213,13 +212,23 @@ static int put_job(struct store_txn *t, void *arg)
 	if (tally__access__get_packed_size(&body) > sizeof packed)
 		return ERR_LIMIT;
 	d.body = (struct text){ (const char *)packed, tally__access__pack(&body, packed) };
-	(void)ledger_append(t, p->a->log, &d);
+	(void)ledger_append(t, a->log, &d);
 	return store_txn_err(t);
 }
 
-static int put_locked(struct access *a, const struct access_line *line)
+static int put_job(struct store_txn *t, void *arg)
 {
-	struct putting p = { a, line };
+	const struct putting *p = arg;
+	int err = 0;
+
+	for (size_t i = 0; i < p->n && !err; i++)
+		err = line_put(t, p->a, &p->lines[i]);
+	return err;
+}
+
+static int put_locked(struct access *a, const struct access_line *lines, size_t n)
+{
+	struct putting p = { a, lines, n };
 	int err = store_write(ledger_store(a->log), put_job, &p, 0);
 
 	if (!err)
@@ -240,14 +249,19 @@ uint64_t access_written(struct access *a)
 	return n;
 }
 
-int access_put(struct access *a, const struct access_line *line)
+int access_put_many(struct access *a, const struct access_line *lines, size_t n)
 {
 	int err;
 
 	pthread_mutex_lock(&a->lock);
-	err = put_locked(a, line);
+	err = put_locked(a, lines, n);
 	pthread_mutex_unlock(&a->lock);
 	return err;
+}
+
+int access_put(struct access *a, const struct access_line *line)
+{
+	return access_put_many(a, line, 1);
 }
 
 void access_denied(struct access *a, const char *user)
@@ -268,7 +282,7 @@ void access_denied(struct access *a, const char *user)
 	} else {
 		a->denied_left--;
 		line.count += a->denied_more;
-		if (put_locked(a, &line) == 0)
+		if (put_locked(a, &line, 1) == 0)
 			a->denied_more = 0;
 	}
 	pthread_mutex_unlock(&a->lock);
@@ -379,7 +393,7 @@ static bool load_row(void *arg, const struct access_row *row)
 
 	if (row->at_ms + DAY_MS < l->now || ++l->lines > LOOK_LINES)
 		return false;
-	if (row->refused.n)
+	if (row->refused.n || row->act == TALLY__ACCESS_ACT__ACCESS_ERASE)
 		return true;
 	while (i < l->n && strcmp(l->at[i].user, row->user) != 0)
 		i++;

@@ -36,6 +36,8 @@ struct access_line {
 /* Writes a line. When it returns 0 the line is durable: only then may anything be opened. Any
  * thread but the writers'. */
 MUST_CHECK int access_put(struct access *a, const struct access_line *line);
+/* n lines in one commit, in their order. */
+MUST_CHECK int access_put_many(struct access *a, const struct access_line *lines, size_t n);
 /* Refused for want of a right: the same, but for at most a few lines a minute; what is beyond is
  * counted in the next line. */
 void access_denied(struct access *a, const char *user);
@@ -61,7 +63,8 @@ struct access_verdict {
 /* Walks chain and seals, and compares with the anchor. */
 MUST_CHECK int access_verify(struct access *a, struct access_verdict *v);
 
-/* Identities that one user opened within the last hour and the last day. */
+/* Identities that one user opened within the last hour and the last day. What was erased was not
+ * opened. */
 struct access_load {
 	char user[40];
 	uint64_t hour, day;

@@ -44,6 +44,25 @@ const struct conf_row registrar_conf_rows[REGISTRAR_CONF_ROWS_N] = {
 		.most = 1000000,
 		.help_en = "The same within a day.",
 		.help_zh = "同一用户一日内打开身份超过此数即报警。" },
+	{ .name = "retention_years",
+		.type = CONF_COUNT,
+		.preset = "0",
+		.least = 0,
+		.most = 100,
+		.help_en =
+			"Years for which the vault holds the identity of a person of whom no new "
+			"record came in (to the end of that month); 0: for ever. Then person due "
+			"lists whoever is due, and person erase --due shreds them: a person does, "
+			"nothing happens by itself. Who is in the talent database by the rule of "
+			"today, or has something running (section running of the rules), is kept. "
+			"Records and figures stay as they are.",
+		.help_zh =
+			"某人最后一条新记录的当月之后，保险库保存其身份的年数；0 为永久。期满者由 "
+			"person due 列出，由人执行 person erase --due "
+			"销毁，程序不自动销毁；按现行规"
+			"则仍属人才库、或有未了事项（规则的 running "
+			"一节）者保留。记录和统计数字不变"
+			"。" },
 };
 
 static int registrar_start(struct daemon *d, struct errmsg *m)
@@ -270,6 +289,28 @@ const struct api_route registrar_routes[REGISTRAR_ROUTES] = {
 		.help_zh = "销毁保险库中某证件号码的身份信息（销毁其密钥）；记录和统计数字按人员标"
 			   "识保留。",
 		.upload = &erase_upload },
+	{ .method = "GET",
+		.path = "/v1/persons/due",
+		.command = "person due",
+		.query = "limit today lang",
+		.right = RIGHT_ADMIN,
+		.help_en = "Persons of the vault whose retention_years are over: pseudonym and the "
+			   "month in which a record of theirs last came in. --today DATE vouches "
+			   "for this machine's clock when the ledger does not.",
+		.help_zh = "保存期（retention_years）已满的人员：人员标识和最后一条记录的月份。账"
+			   "本不能佐证本机时钟时，以 --today 日期 确认。",
+		.handle = route_due_list },
+	{ .method = "POST",
+		.path = "/v1/persons/due/erase",
+		.command = "person erase",
+		.query = "due? persons yes? today lang",
+		.right = RIGHT_REGISTRAR,
+		.help_en = "With --due: shreds all that person due lists, each a line in the "
+			   "access log; wants their number (--persons N) or --yes. Records and "
+			   "figures stay.",
+		.help_zh = "加 --due：销毁 person due 所列全部身份，每人在查阅日志记一行；须给出人"
+			   "数（--persons N）或 --yes。记录和统计数字不变。",
+		.handle = route_due_erase },
 };
 
 const struct api_route registrar_city_routes[REGISTRAR_CITY_ROUTES] = {

@@ -25,7 +25,7 @@ static inline struct registry *registrar_of(const struct daemon *d)
 	return d->registry;
 }
 
-#define REGISTRAR_CONF_ROWS_N 3
+#define REGISTRAR_CONF_ROWS_N 4
 extern const struct conf_row registrar_conf_rows[REGISTRAR_CONF_ROWS_N];
 
 /* For daemon_program.before_links, behind the desk's and the office's. */
@@ -34,7 +34,7 @@ extern const struct daemon_part registrar_parts[REGISTRAR_PARTS];
 
 /* What both programs serve: the access log, and what a vault owes its subjects. And what only a
  * city does. */
-#define REGISTRAR_ROUTES 5
+#define REGISTRAR_ROUTES 7
 extern const struct api_route registrar_routes[REGISTRAR_ROUTES];
 #define REGISTRAR_CITY_ROUTES 7
 extern const struct api_route registrar_city_routes[REGISTRAR_CITY_ROUTES];

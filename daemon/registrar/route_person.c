@@ -327,6 +327,21 @@ static int erase_job(struct store_txn *t, void *arg)
 	return vault_erase(t, intake_vault(desk_of(s->daemon)->intake), s->pid);
 }
 
+bool registrar_scrub(struct api_call *call)
+{
+	struct daemon *d = api_context(call);
+	int err;
+
+	pthread_mutex_lock(&registrar_of(d)->cases);
+	err = store_scrub(ledger_store(d->ledger), TABLE_SCRUB);
+	pthread_mutex_unlock(&registrar_of(d)->cases);
+	if (err)
+		api_fail_err(call, err,
+			"erased, but the remains on the disk are not overwritten: make room and "
+			"erase any other, or `backup` and start from the copy");
+	return !err;
+}
+
 static void erase_end(struct api_call *call, void *state, bool whole)
 {
 	struct subject s = { .call = call,
@@ -345,14 +360,7 @@ static void erase_end(struct api_call *call, void *state, bool whole)
 					    : "the identity cannot be erased");
 		goto out;
 	}
-	pthread_mutex_lock(&registrar_of(s.daemon)->cases); /* one scrub at a time */
-	err = store_scrub(store, TABLE_SCRUB);
-	pthread_mutex_unlock(&registrar_of(s.daemon)->cases);
-	if (err)
-		api_fail_err(call, err,
-			"the identity is erased, but its remains on the disk are not overwritten: "
-			"make room and erase any other, or `backup` and start from the copy");
-	else
+	if (registrar_scrub(call))
 		api_json(call, json_pack("{s:b, s:b}", "erased", 1, "overwritten", 1));
 out:
 	ask_end(state);

@@ -10,6 +10,11 @@ void route_access_alerts(struct api_call *call);
 
 extern const struct api_upload identify_upload, names_upload, publish_upload;
 extern const struct api_upload export_upload, erase_upload;
+/* Overwrites what was freed of the vault, one at a time; an answer was given when it fails. */
+bool registrar_scrub(struct api_call *call);
+
+void route_due_list(struct api_call *call);
+void route_due_erase(struct api_call *call);
 
 void route_case_list(struct api_call *call);
 void route_case_link(struct api_call *call);

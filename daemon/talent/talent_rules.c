@@ -145,7 +145,7 @@ static void chain_read(struct loader *l, struct talent_rules *t, const struct no
 		form_refuse(l, section->line, "more chains than can be held", section->text);
 }
 
-/* A list of clauses that stands once: level, home, profile. */
+/* A list of clauses that stands once: level, home, profile, running. */
 static void list_read(
 	struct loader *l, const struct talent_clause **list, const struct node *section)
 {
@@ -175,6 +175,8 @@ static void file_read(struct loader *l, struct talent_rules *t, const struct for
 			list_read(l, &t->home, n);
 		else if (n->kind == NODE_SECTION && text_is(n->name, "profile"))
 			list_read(l, &t->profile, n);
+		else if (n->kind == NODE_SECTION && text_is(n->name, "running"))
+			list_read(l, &t->running, n);
 		else
 			form_refuse(l, n->line, "not a kind of rule", n->name);
 	}
@@ -263,6 +265,14 @@ bool talent_clause_speaks(const struct talent_clause *c, const struct talent_rec
 
 	return talent_clause_takes(c, r) && talent_clause_days(c, r, &from, &over) && from <= day &&
 	       (!over || day < over);
+}
+
+bool talent_clause_open(const struct talent_clause *c, const struct talent_record *r, int day)
+{
+	int from, over;
+
+	return talent_clause_takes(c, r) && talent_clause_days(c, r, &from, &over) &&
+	       (!over || over > day);
 }
 
 const struct talent_clause *talent_clause_of(

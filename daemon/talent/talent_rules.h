@@ -56,6 +56,8 @@ struct talent_rules {
 	const struct talent_clause *home;
 	/* What is shown of a talent: the records of each clause from their day on. */
 	const struct talent_clause *profile;
+	/* What still runs: whoever has such a record is kept, however old it is (retention). */
+	const struct talent_clause *running;
 	const struct talent_alert *alerts; /* talent_alert.h; in the order of the files */
 	uint8_t digest[HASH_BYTES];	   /* of all files */
 	struct forms *memory;
@@ -79,6 +81,8 @@ bool talent_clause_takes(const struct talent_clause *c, const struct talent_reco
 bool talent_clause_speaks(const struct talent_clause *c, const struct talent_record *r, int day);
 bool talent_clause_days(
 	const struct talent_clause *c, const struct talent_record *r, int *from, int *over);
+/* Is it a record of the clause's that speaks on this day, or will on a later one? */
+bool talent_clause_open(const struct talent_clause *c, const struct talent_record *r, int day);
 
 /* The clause of a list that takes the record, or NULL; its number in the list. */
 const struct talent_clause *talent_clause_of(

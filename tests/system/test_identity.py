@@ -257,7 +257,7 @@ GRANTS = {"unlisted": set(), "viewer": {"viewer"}, "operator": {"viewer", "opera
 RIGHTS = {
     "talent identify": "registrar", "talent names": "registrar", "case list": "operator", "case link": "registrar",
     "case unlink": "registrar", "case not-same": "registrar", "access list": "admin", "access verify": "admin", "access alerts": "admin",
-    "talent publish": "registrar", "person export": "registrar", "person erase": "registrar",
+    "talent publish": "registrar", "person export": "registrar", "person erase": "registrar", "person due": "admin",
 }
 
 

@@ -23,10 +23,11 @@ enum {
 	T_REFUSED,
 	T_KEYS,
 	T_SCRUB,
-	T_SEALED
+	T_SEALED,
+	T_HEARD
 };
 static const char *const fixture_tables[] = { "view", "older", "person", "vault", "intake",
-	"refused", "key", "scrub", "sealed" };
+	"refused", "key", "scrub", "sealed", "heard" };
 
 #define HEAD \
 	"enrolment_no,class_no,name,doc_type,doc_number,phone,type,channel,institution,status_" \
@@ -89,6 +90,7 @@ static inline void fixture_open(struct fixture *f)
 							 .person = T_PERSON,
 							 .vault = T_VAULT,
 							 .keys = T_KEYS,
+							 .heard = T_HEARD,
 							 .counts = T_INTAKE,
 							 .refused = T_REFUSED,
 							 .sealing = f->sealing,

@@ -14,6 +14,7 @@
 struct world {
 	struct fixture *f;
 	struct registrar_secret secret;
+	struct talent_rules *rules;
 	struct admission *admission;
 };
 
@@ -36,7 +37,7 @@ static void open_sealing(struct world *w, bool sealing)
 	if (admission_open(&w->admission,
 		    &(struct sealing){
 			    .ledger = f->ledger, .secrets = f->secrets, .table = T_SEALED },
-		    text_of(text), &m))
+		    w->rules, text_of(text), &m))
 		fail_msg("%s", m.text);
 	f->sealing = admission_sealing(w->admission);
 	intake_close(f->intake);
@@ -60,7 +61,11 @@ static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof *w);
 
+	struct errmsg m = { "" };
+
 	w->f = fixture_make();
+	w->rules = talent_rules_open(talent_sources, talent_sources_n, &m);
+	assert_non_null(w->rules);
 	registrar_secret_make(&w->secret);
 	open_sealing(w, true);
 	*state = w;
@@ -73,6 +78,7 @@ static int teardown(void **state)
 
 	fixture_remove(w->f);
 	admission_close(w->admission);
+	talent_rules_close(w->rules);
 	free(w);
 	return 0;
 }
