@@ -7,6 +7,8 @@ SAN ?=
 OPT ?= -O2
 WERROR ?=
 PY = /usr/bin/python3
+# How many tests and checks run side by side.
+JOBS ?= $(shell nproc)
 # V=1 shows the commands.
 V ?=
 Q = $(if $(V),,@)
@@ -139,7 +141,7 @@ $(BENCH): $(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIB)
 
 .PHONY: unit
 unit: $(UNIT) $(SIM)
-	@for t in $^; do echo "== $$t"; TSAN_OPTIONS=suppressions=tests/system/tsan.txt $$t || exit 1; done
+	@printf '%s\n' $^ | TSAN_OPTIONS=suppressions=tests/system/tsan.txt xargs -P $(JOBS) -n 1 tests/unit/run.sh
 
 .PHONY: clean
 clean:
@@ -170,7 +172,8 @@ bench: deps-test
 # ---- tests: `make check` is all of it but the fuzzers' minutes; its parts can be called alone ----
 
 SEEDS ?= 30
-PYTEST = $(PY) -m pytest -q -p no:cacheprovider -n 2
+# Many of these tests wait, for a daemon or for the disk.
+PYTEST = $(PY) -m pytest -q -p no:cacheprovider -n $$(($(JOBS) + 1))
 
 .PHONY: check-plain check-sanitized
 check-plain: all unit system-tools
@@ -198,7 +201,7 @@ FUZZ_SECONDS ?= 60
 .PHONY: fuzz fuzz-build
 fuzz:
 	$(MAKE) B=$(B)/fuzz SAN=fuzzer-no-link,address,undefined OPT=-O1 fuzz-build
-	@printf '%s\n' $(FUZZ) | xargs -P 2 -I{} tests/fuzz/run.sh $(B)/fuzz/tests/fuzz/{} $(FUZZ_SECONDS)
+	@printf '%s\n' $(FUZZ) | xargs -P $(JOBS) -I{} tests/fuzz/run.sh $(B)/fuzz/tests/fuzz/{} $(FUZZ_SECONDS)
 
 fuzz-build: $(FUZZ:%=$(B)/tests/fuzz/%)
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(LIB)
@@ -223,10 +226,10 @@ lint-walls:
 lint-format:
 	@clang-format --dry-run -Werror $(LINT_C) $(LINT_H)
 lint-cppcheck: $(GEN_H)
-	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr -j 2 \
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr -j $(JOBS) \
 		--suppressions-list=tests/lint/cppcheck.txt -D_GNU_SOURCE -I. -i$(B) $(filter-out tests/%,$(LINT_C))
 lint-tidy: $(GEN_H)
-	@printf '%s\n' $(filter-out tests/%,$(LINT_C)) | xargs -P 2 -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(filter-out -W%,$(CFLAGS)) 2>/dev/null' lint
+	@printf '%s\n' $(filter-out tests/%,$(LINT_C)) | xargs -P $(JOBS) -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(filter-out -W%,$(CFLAGS)) 2>/dev/null' lint
 
 # ---- installation ----
 

@@ -23,6 +23,7 @@
 #include <assert.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -399,8 +400,11 @@ static void *writer_main(void *arg)
 {
 	struct store *s = arg;
 	struct group g;
+	const char *folder = strrchr(s->place.dir, '/');
+	char name[16];
 
-	pthread_setname_np(pthread_self(), "store");
+	snprintf(name, sizeof name, "store %s", folder ? folder + 1 : s->place.dir);
+	pthread_setname_np(pthread_self(), name);
 	while (take_group(s, &g))
 		run_group(s, &g);
 	settle(s);
