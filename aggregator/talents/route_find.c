@@ -301,10 +301,14 @@ static int search(struct api_call *call, int day, const struct talent_query *q,
 
 	if (day == clock_date(clock_wall_ms())) {
 		x = views_talents(o->views, day, &err);
-		if (!x)
-			return err ? err : ERR_NOTFOUND;
-		talent_index_find(x, q, after, hits, limit, found, facets);
-		return 0;
+		/* Where memory is short, or the day is over meanwhile, the rows tell. */
+		if (x && talent_index_find(x, q, after, hits, limit, found, facets) == 0 &&
+			found->day == day)
+			return 0;
+		if (facets) {
+			talent_facets_deinit(facets);
+			memset(facets, 0, sizeof(*facets));
+		}
 	}
 	if (!talents_view_open(&v, call))
 		return ERR_CLOSED;
@@ -355,6 +359,8 @@ void route_talent_find(struct api_call *call)
 		goto end;
 	}
 	err = search(call, day, &q, given ? after : NULL, hits, limit, &found, facets);
+	if (facets)
+		talent_facets_end(facets);
 	if (!err && facets && facets->failed)
 		err = ERR_NOMEM;
 	if (!err)

@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "daemon/fold/talents.h"
+#include "daemon/fold/live_talents.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 
@@ -24,7 +24,6 @@
 #define CHUNK 4096
 #define SPANS_MAX 256
 #define READ_MS 60000
-#define LOAD_MS 600000
 
 /* What the job is doing. RUNS from before it takes its snapshot: who has waked it until then is in
  * it, who wakes it later has to be looked at again. */
@@ -45,8 +44,7 @@ struct views {
 	pthread_cond_t ran;
 	uint64_t runs; /* ended in this life */
 	struct views_state state;
-	struct talent_index *talents; /* NULL: without */
-	atomic_bool talents_lost;     /* memory ran out: it is not in step */
+	struct live_talents *talents; /* NULL: without */
 };
 
 static const char *const tables[VIEW_TABLES] = { VIEW_TABLE_NAMES };
@@ -111,20 +109,6 @@ static bool state_book(struct views *v, int err)
 	return !err && entries > 0 && v->left > 0;
 }
 
-/* The talents in memory go where the chunk went. */
-static void talents_follow(struct views *v)
-{
-	const struct talent_change *changes;
-	size_t n;
-
-	if (talents_changes(fold_talents_of(v->fold), &changes, &n) &&
-		talent_index_put(v->talents, changes, n))
-		return;
-	if (!atomic_exchange(&v->talents_lost, true))
-		log_error(ROOM, "no memory for the talents: they cannot be searched until the next "
-				"start");
-}
-
 static void job_done(struct store_job *job, int err)
 {
 	struct views *v = of_job(job);
@@ -133,7 +117,7 @@ static void job_done(struct store_job *job, int err)
 
 	/* Before the run counts as ended: who waited for it finds what it brought. */
 	if (!err && v->talents && v->n_spans)
-		talents_follow(v);
+		live_talents_follow(v->talents, fold_talents_of(v->fold));
 	again = state_book(v, err) && !atomic_load(&v->closing);
 	if (!again && atomic_compare_exchange_strong(&v->posted, &was, IDLE))
 		return;
@@ -322,82 +306,10 @@ static int ground_job(struct store_txn *t, void *arg)
 	return store_txn_err(t);
 }
 
-/* The talents of the last life, as many at a time as a chunk has. */
-static int talents_read(struct views *v, struct store_txn *t, struct talent_change *changes)
-{
-	struct store_cursor *c = store_cursor_open(t, VIEW_TALENT);
-	struct text key, value;
-	size_t n = 0;
-	bool ok = true;
-
-	for (bool more = c && store_seek(c, (struct text){ 0 }, &key, &value); more && ok;
-		more = store_next(c, &key, &value)) {
-		if (key.n != PID_BYTES)
-			continue;
-		memcpy(changes[n].pid, key.p, PID_BYTES);
-		changes[n++].row = value;
-		if (n < CHUNK)
-			continue;
-		ok = talent_index_put(v->talents, changes, n);
-		n = 0;
-	}
-	ok = ok && talent_index_put(v->talents, changes, n);
-	return ok ? store_txn_err(t) : ERR_NOMEM;
-}
-
-static int talents_load(struct views *v)
-{
-	struct talent_change *changes = calloc(CHUNK, sizeof(*changes));
-	struct store_txn *t;
-	int err = changes ? 0 : ERR_NOMEM;
-
-	v->talents = talent_index_open(v->conf.rules, clock_date(clock_wall_ms()));
-	if (!v->talents)
-		err = ERR_NOMEM;
-	if (!err)
-		err = store_read_begin(v->store, &t, LOAD_MS);
-	if (!err) {
-		err = talents_read(v, t, changes);
-		store_read_end(t);
-	}
-	free(changes);
-	return err;
-}
-
-/* A snapshot that begins with the first row asked for: while the index is being turned no chunk
- * goes into it, and what the snapshot may hold beyond it comes once more. */
-struct rows {
-	struct store *store;
-	struct store_txn *t;
-	int err;
-};
-
-static bool talent_row_of(void *arg, const uint8_t pid[PID_BYTES], struct text *row)
-{
-	struct text key = { (const char *)pid, PID_BYTES };
-	struct rows *r = arg;
-
-	if (!r->t && !r->err)
-		r->err = store_read_begin(r->store, &r->t, LOAD_MS);
-	return !r->err && store_get(r->t, VIEW_TALENT, key, row) == 0;
-}
-
 struct talent_index *views_talents(struct views *v, int day, int *err)
 {
-	struct rows rows = { .store = v->store };
-
-	*err = atomic_load(&v->talents_lost) ? ERR_NOMEM : 0;
-	if (*err || !v->talents || talent_index_day(v->talents) == day)
-		return *err ? NULL : v->talents;
-	if (!talent_index_turn(v->talents, day, talent_row_of, &rows))
-		*err = ERR_NOMEM;
-	else
-		*err = rows.t ? store_txn_err(rows.t) : rows.err;
-	if (rows.t)
-		store_read_end(rows.t);
-	if (*err)
-		atomic_store(&v->talents_lost, true);
-	return *err ? NULL : v->talents;
+	*err = 0;
+	return v->talents ? live_talents_on(v->talents, day, err) : NULL;
 }
 
 int views_open(struct views **out, const struct views_conf *conf, struct errmsg *m)
@@ -439,7 +351,7 @@ int views_open(struct views **out, const struct views_conf *conf, struct errmsg 
 	}
 	if (ground.cleared)
 		log_info(ROOM, "the views are of other forms or other ledgers: all is folded anew");
-	err = conf->rules ? talents_load(v) : 0;
+	err = conf->rules ? live_talents_open(&v->talents, v->store, conf->rules) : 0;
 	if (err) {
 		errmsg_set(m, "%s: the talents cannot be read: %s", conf->dir, err_words(err));
 		goto store;
@@ -447,7 +359,6 @@ int views_open(struct views **out, const struct views_conf *conf, struct errmsg 
 	*out = v;
 	return 0;
 store:
-	talent_index_close(v->talents);
 	store_close(v->store);
 fold:
 	fold_close(v->fold);
@@ -464,7 +375,7 @@ void views_close(struct views *v)
 	atomic_store(&v->closing, true);
 	store_close(v->store);
 	fold_close(v->fold);
-	talent_index_close(v->talents);
+	live_talents_close(v->talents);
 	pthread_cond_destroy(&v->ran);
 	pthread_mutex_destroy(&v->lock);
 	free(v);

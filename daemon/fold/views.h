@@ -52,10 +52,11 @@ void views_state(struct views *v, struct views_state *out);
 void views_digest(
 	const struct forms *fs, const struct talent_rules *rules, uint8_t out[HASH_BYTES]);
 
-/* The talents in memory, as of the last chunk, on a day (yyyymmdd): it is turned to that day first.
- * NULL: without rules, or memory ran out (then *err says so). */
-struct talent_index *views_talents(struct views *v, int day, int *err);
 /* The same without the forms: by which rules records are judged and counted. */
 void views_rules(uint8_t out[HASH_BYTES]);
+
+/* The talents in memory, as of the last chunk, on a day (yyyymmdd); live_talents_on() says how.
+ * NULL: not to be asked now (*err says why), or without rules (*err 0). */
+struct talent_index *views_talents(struct views *v, int day, int *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* Facets: of the talents found, how many have what. */
-#include "daemon/talent/talent_index.h"
+#include "daemon/talent/talent_index_inside.h"
 
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@ static void bits_add(uint64_t counts[32], uint32_t bits)
 		counts[__builtin_ctz(bits)]++;
 }
 
-static void district_add(struct talent_facets *f, uint32_t code)
+static void district_add(struct talent_facets *f, uint32_t code, uint64_t n)
 {
 	size_t i = 0;
 
@@ -21,53 +21,76 @@ static void district_add(struct talent_facets *f, uint32_t code)
 		f->districts[f->n_districts].code = code;
 		f->districts[f->n_districts++].n = 0;
 	}
-	f->districts[i].n++;
+	f->districts[i].n += n;
+}
+
+/* ---- occupations: a table by hash while they are counted ---- */
+
+static struct talent_occ_count *occ_place(struct talent_facets *f, uint32_t digits)
+{
+	size_t i = digits * 2654435761u >> 8 & (f->occs_room - 1);
+
+	while (f->occs[i].n && f->occs[i].digits != digits)
+		i = (i + 1) & (f->occs_room - 1);
+	return &f->occs[i];
+}
+
+/* At most half of the places are taken. */
+static bool occs_grow(struct talent_facets *f)
+{
+	struct talent_facets more = *f;
+
+	more.occs_room = f->occs_room ? f->occs_room * 2 : 1024;
+	more.occs = calloc(more.occs_room, sizeof(*more.occs));
+	if (!more.occs) {
+		f->failed = true;
+		return false;
+	}
+	for (size_t i = 0; i < f->occs_room; i++)
+		if (f->occs[i].n)
+			*occ_place(&more, f->occs[i].digits) = f->occs[i];
+	free(f->occs);
+	f->occs = more.occs;
+	f->occs_room = more.occs_room;
+	return true;
 }
 
 static void occ_add(struct talent_facets *f, uint32_t digits)
 {
-	uint16_t *hint = &f->hints[digits * 2654435761u >> 20];
-	size_t first = 0, end = f->n_occs;
+	struct talent_occ_count *o;
 
-	if (*hint < f->n_occs && f->occs[*hint].digits == digits) {
-		f->occs[*hint].n++;
+	if (f->n_occs * 2 >= f->occs_room && !occs_grow(f))
 		return;
-	}
-
-	while (first < end) {
-		size_t mid = (first + end) / 2;
-
-		if (f->occs[mid].digits < digits)
-			first = mid + 1;
-		else
-			end = mid;
-	}
-	*hint = (uint16_t)first; /* looked at before it is believed */
-	if (first < f->n_occs && f->occs[first].digits == digits) {
-		f->occs[first].n++;
-		return;
-	}
-	if (f->n_occs == f->occs_room) {
-		size_t room = f->occs_room ? f->occs_room * 2 : 256;
-		struct talent_occ_count *more = realloc(f->occs, room * sizeof(*more));
-
-		if (!more) {
-			f->failed = true;
-			return;
-		}
-		f->occs = more;
-		f->occs_room = room;
-	}
-	memmove(&f->occs[first + 1], &f->occs[first], (f->n_occs - first) * sizeof(*f->occs));
-	f->occs[first] = (struct talent_occ_count){ digits, 1 };
-	f->n_occs++;
+	o = occ_place(f, digits);
+	o->digits = digits;
+	f->n_occs += o->n++ == 0;
 }
 
-static unsigned age_band(const struct talent_state *s, int year)
+static int by_digits(const void *a, const void *b)
 {
-	int age = year - s->birth_year;
+	const struct talent_occ_count *x = a, *y = b;
 
-	if (!s->birth_year)
+	return x->digits < y->digits ? -1 : x->digits > y->digits;
+}
+
+void talent_facets_end(struct talent_facets *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->occs_room; i++)
+		if (f->occs[i].n)
+			f->occs[n++] = f->occs[i];
+	if (n)
+		qsort(f->occs, n, sizeof(*f->occs), by_digits);
+}
+
+/* ---- a row ---- */
+
+static unsigned age_band(int birth_year, int year)
+{
+	int age = year - birth_year;
+
+	if (!birth_year)
 		return TALENT_AGE_BANDS - 1;
 	return age <= 35 ? 0 : age <= 45 ? 1 : age <= 55 ? 2 : 3;
 }
@@ -81,8 +104,8 @@ void talent_facets_add(struct talent_facets *f, const struct talent_query *q,
 	bits_add(f->honours, s->honours);
 	bits_add(f->programmes, s->programmes);
 	bits_add(f->areas, s->areas);
-	f->ages[age_band(s, year)]++;
-	district_add(f, s->district);
+	f->ages[age_band(s->birth_year, year)]++;
+	district_add(f, s->district, 1);
 	for (size_t i = 0; i < s->n_occs; i++) {
 		uint32_t digits = s->occs[i] & 0xffffff;
 
@@ -97,4 +120,143 @@ void talent_facets_deinit(struct talent_facets *f)
 	free(f->occs);
 	f->occs = NULL;
 	f->n_occs = f->occs_room = 0;
+}
+
+/* ---- the rows of a block, by planes ---- */
+
+struct block_facets {
+	struct talent_facets *f;
+	const struct talent_query *q;
+	const struct reading *r;
+	const struct block *b;
+	int year;
+};
+
+/* A value as far as its bits are known, and how many rows have it. */
+struct number {
+	uint32_t value;
+	unsigned rows;
+	void (*add)(const struct block_facets *x, uint32_t value, unsigned n);
+};
+
+static const uint64_t *plane_of(const struct block_facets *x, unsigned bit)
+{
+	unsigned plane = x->r->planes.of[bit];
+
+	return plane < x->b->n_planes ? x->b->planes[plane] : NULL;
+}
+
+/* Those of `rows` that have a bit: into `with`; how many. */
+static unsigned with_bit(
+	const uint64_t rows[WORDS], const uint64_t plane[WORDS], uint64_t with[WORDS])
+{
+	for (unsigned i = 0; i < WORDS; i++)
+		with[i] = rows[i] & plane[i];
+	return rows_count(with);
+}
+
+/* Rows by the value of a column: those with its highest bit and those without it, each again by the
+ * next lower one. `n` rows; `value`: of the bits above. */
+static void numbers_add(const struct block_facets *x, enum column column, unsigned bits,
+	const uint64_t rows[WORDS], struct number n)
+{
+	const struct column_bits *fb = &column_bits[column];
+	uint64_t half[WORDS];
+	const uint64_t *plane = NULL;
+	unsigned with;
+
+	while (bits && !plane)
+		plane = plane_of(x, fb->first + --bits);
+	if (!plane) {
+		n.add(x, n.value, n.rows);
+		return;
+	}
+	with = with_bit(rows, plane, half);
+	if (with)
+		numbers_add(x, column, bits, half,
+			(struct number){ n.value | 1u << bits, with, n.add });
+	if (with == n.rows)
+		return;
+	for (unsigned i = 0; i < WORDS; i++)
+		half[i] = rows[i] & ~plane[i];
+	n.rows -= with;
+	numbers_add(x, column, bits, half, n);
+}
+
+static void level_counted(const struct block_facets *x, uint32_t value, unsigned n)
+{
+	x->f->levels[value] += n;
+}
+
+static void status_counted(const struct block_facets *x, uint32_t value, unsigned n)
+{
+	x->f->status[value] += n;
+}
+
+static void industry_counted(const struct block_facets *x, uint32_t value, unsigned n)
+{
+	x->f->industries[value] += n;
+}
+
+static void district_counted(const struct block_facets *x, uint32_t value, unsigned n)
+{
+	district_add(x->f, x->r->words->areas[value], n);
+}
+
+static void birth_counted(const struct block_facets *x, uint32_t value, unsigned n)
+{
+	x->f->ages[age_band((int)value, x->year)] += n;
+}
+
+static void set_add(const struct block_facets *x, enum column column, const uint64_t rows[WORDS],
+	uint64_t counts[32])
+{
+	uint64_t with[WORDS];
+
+	for (unsigned k = 0; k < column_bits[column].width; k++) {
+		const uint64_t *plane = plane_of(x, column_bits[column].first + k);
+
+		if (plane)
+			counts[k] += with_bit(rows, plane, with);
+	}
+}
+
+static void occs_add(const struct block_facets *x, const uint64_t rows[WORDS])
+{
+	const struct talent_query *q = x->q;
+	uint32_t least = q->occ_most ? q->occ_least : 0,
+		 span = q->occ_most ? q->occ_most - least : 0xffffff;
+	const uint64_t *has = plane_of(x, BIT_HAS_OCC);
+
+	for (unsigned w = 0; w < WORDS && has; w++)
+		for (uint64_t left = rows[w] & has[w]; left; left &= left - 1) {
+			uint32_t occ = x->b->occs[w * 64 + (unsigned)__builtin_ctzll(left)];
+
+			if (occ >> 24 >= q->level_min && (occ & 0xffffff) - least <= span)
+				occ_add(x->f, occ & 0xffffff);
+		}
+	for (unsigned i = 0; i < x->b->n_more; i++) {
+		uint32_t digits = x->b->more[i] >> 4;
+
+		if (rows_has(rows, x->b->more_rows[i]) && (x->b->more[i] & 15) >= q->level_min &&
+			digits - least <= span)
+			occ_add(x->f, digits);
+	}
+}
+
+void facets_add_block(struct talent_facets *f, const struct talent_query *q,
+	const struct reading *r, const struct block *b, const uint64_t rows[WORDS], int year)
+{
+	struct block_facets x = { f, q, r, b, year };
+	unsigned n = rows_count(rows);
+
+	numbers_add(&x, COLUMN_LEVEL, 4, rows, (struct number){ 0, n, level_counted });
+	numbers_add(&x, COLUMN_STATUS, 5, rows, (struct number){ 0, n, status_counted });
+	numbers_add(&x, COLUMN_INDUSTRY, 5, rows, (struct number){ 0, n, industry_counted });
+	numbers_add(&x, COLUMN_DISTRICT, 12, rows, (struct number){ 0, n, district_counted });
+	numbers_add(&x, COLUMN_BIRTH, 16, rows, (struct number){ 0, n, birth_counted });
+	set_add(&x, COLUMN_HONOURS, rows, f->honours);
+	set_add(&x, COLUMN_PROGRAMMES, rows, f->programmes);
+	set_add(&x, COLUMN_AREAS, rows, f->areas);
+	occs_add(&x, rows);
 }

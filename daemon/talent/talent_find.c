@@ -1,82 +1,230 @@
-/* Searching a version of the index: block by block, a condition at a time over a column, each
- * leaving a byte a row: 1 for who still fits. The loops have a fixed length and no branch, so that
- * the compiler makes vectors of them. Who is left is counted; rows are looked at more closely for
- * the page, for facets, and for occupations, whose signatures say only who may have them. */
+/* Searching a version of the index. A question is made into a list of steps, each on one plane: 512
+ * rows in a few instructions, no row is looked at. What the steps leave is counted; only the rows
+ * of the page are put together again.
+ *
+ * A condition on a number goes over its bits from the lowest to the highest. At each, `so` says of
+ * every row whether the bits so far fit:
+ *
+ *     equal      so &= bit          where the value has 1, else  so &= ~bit    begins with 1
+ *     at least   so &= bit          where the value has 1, else  so |= bit     begins with 1
+ *     at most    so |= ~bit         where the value has 1, else  so &= ~bit    begins with 1
+ *     any of     so |= bit          where the value has 1                      begins with 0
+ *
+ * A bit that no row has ever had has no plane: it is 0 for all, and its step is worked out
+ * beforehand.
+ *
+ * Occupations: codes that begin alike have their first digits, so bits, in common. Who has more
+ * than one has the others in a sorted list of the block's. Bounds that are no beginning of a code
+ * are looked at row by row. */
 #include "daemon/talent/talent_index_inside.h"
 
-/* ---- conditions on a column ---- */
+#define AHEAD 3 /* blocks that are fetched meanwhile */
 
-static void keep_equal8(uint8_t *restrict ok, const uint8_t *restrict v, uint8_t value)
-{
-	for (unsigned i = 0; i < BLOCK; i++)
-		ok[i] &= v[i] == value;
-}
-
-static void keep_from8(uint8_t *restrict ok, const uint8_t *restrict v, uint8_t least)
-{
-	for (unsigned i = 0; i < BLOCK; i++)
-		ok[i] &= v[i] >= least;
-}
-
-static void keep_within16(
-	uint8_t *restrict ok, const uint16_t *restrict v, uint16_t least, uint16_t most)
-{
-	for (unsigned i = 0; i < BLOCK; i++)
-		ok[i] &= (v[i] >= least) & (v[i] <= most);
-}
-
-static void keep_any16(uint8_t *restrict ok, const uint16_t *restrict v, uint16_t bits)
-{
-	for (unsigned i = 0; i < BLOCK; i++)
-		ok[i] &= (v[i] & bits) != 0;
-}
-
-static void keep_any32(uint8_t *restrict ok, const uint32_t *restrict v, uint32_t bits)
-{
-	for (unsigned i = 0; i < BLOCK; i++)
-		ok[i] &= (v[i] & bits) != 0;
-}
-
-static void keep_all32(uint8_t *restrict ok, const uint32_t *restrict v, uint32_t bits)
-{
-	for (unsigned i = 0; i < BLOCK; i++)
-		ok[i] &= (v[i] & bits) == bits;
-}
-
-/* ---- a query ---- */
-
-struct search {
-	const struct talent_index *x;
-	const struct version *v;
-	const struct talent_query *q;
-	uint16_t district, born_from, born_to;
-	uint32_t signs;
-	bool nothing; /* a district that nobody stands in */
+enum op {
+	OP_AND,
+	OP_OR,
+	OP_AND_NOT,
+	OP_OR_NOT,
+	OP_ONES,  /* so = 1: the next condition begins */
+	OP_ZEROS, /* so = 0 */
+	OP_KEEP	  /* the condition is at its end: who does not fit is out */
 };
 
-static uint16_t year_within(int year)
+struct step {
+	uint8_t op, plane;
+};
+
+struct program {
+	struct step at[BIT_COUNT * 2];
+	unsigned n;
+};
+
+struct search {
+	const struct talent_query *q;
+	struct reading reading;
+	struct program occupation; /* by the first one; without steps: not asked for */
+	struct program others;
+	bool look;    /* steps do not say all: at each row's occupations */
+	bool nothing; /* asked for what no row can have */
+};
+
+/* ---- from a question to steps ---- */
+
+static void step_add(struct program *p, enum op op, unsigned plane)
 {
-	return year < 0 ? 0 : year > 0xffff ? 0xffff : (uint16_t)year;
+	p->at[p->n++] = (struct step){ (uint8_t)op, (uint8_t)plane };
 }
 
-static void search_init(struct search *s)
+enum how { EQUAL, AT_LEAST, AT_MOST, ANY_OF };
+
+struct condition {
+	enum column column;
+	enum how how;
+	uint32_t value;
+	unsigned low; /* the bits below are free */
+};
+
+static void condition_add(struct search *s, struct program *p, struct condition c)
+{
+	static const enum op ops[][2] = { [EQUAL] = { OP_AND_NOT, OP_AND },
+		[AT_LEAST] = { OP_OR, OP_AND },
+		[AT_MOST] = { OP_AND_NOT, OP_OR_NOT },
+		[ANY_OF] = { OP_OR, OP_OR } };
+	const struct column_bits *bits = &column_bits[c.column];
+	unsigned begin = p->n;
+
+	step_add(p, c.how == ANY_OF ? OP_ZEROS : OP_ONES, 0);
+	for (unsigned k = c.low; k < bits->width; k++) {
+		unsigned plane = s->reading.planes.of[bits->first + k];
+		bool one = c.value >> k & 1;
+		enum op op = ops[c.how][one];
+
+		if (c.how == ANY_OF && !one)
+			continue;
+		if (plane != PLANE_NONE) {
+			bool ones = p->n == begin + 1 && p->at[begin].op == OP_ONES;
+
+			if (!ones || op == OP_AND || op == OP_AND_NOT)
+				step_add(p, op, plane);
+		} else if (op == OP_AND || op == OP_OR_NOT) {
+			p->n = begin;
+			step_add(p, op == OP_AND ? OP_ZEROS : OP_ONES, 0);
+		}
+	}
+	step_add(p, OP_KEEP, 0);
+	/* More than a row can have. */
+	if (bits->width < 32 && c.value >> bits->width)
+		s->nothing |= c.how == EQUAL || c.how == AT_LEAST;
+}
+
+/* The digits, of eight, that all codes within the bounds end with in any way; -1: they are not
+ * those that begin alike. */
+static int digits_free(uint32_t least, uint32_t most)
+{
+	uint32_t step = 1;
+
+	for (int n = 0; n <= 8; n++, step *= 10)
+		if (most - least == step - 1)
+			return least % step == 0 ? n : -1;
+	return -1;
+}
+
+static void occupation_ask(struct search *s)
 {
 	const struct talent_query *q = s->q;
-	uint32_t span = q->occ_most - q->occ_least;
-	size_t i = 0;
+	int nfree = digits_free(q->occ_least, q->occ_most);
 
-	/* Who has no year of birth (0) is within no bounds. */
-	s->born_from = year_within(q->born_from > 0 || !q->born_to ? q->born_from : 1);
-	s->born_to = q->born_to ? year_within(q->born_to) : 0xffff;
+	condition_add(s, &s->occupation, (struct condition){ COLUMN_HAS_OCC, EQUAL, 1 });
+	s->look = nfree < 0;
+	if (s->look)
+		return;
+	condition_add(s, &s->occupation,
+		(struct condition){
+			COLUMN_OCC, EQUAL, digits_apart(q->occ_least), 4 * (unsigned)nfree });
+	if (q->level_min)
+		condition_add(s, &s->occupation,
+			(struct condition){ COLUMN_OCC_LEVEL, AT_LEAST, q->level_min });
+}
+
+/* To the greatest that a row can have. */
+static uint32_t year_within(int year)
+{
+	return year < 0 ? 0 : year > 0xffff ? 0xffff : (uint32_t)year;
+}
+
+static void number_ask(struct search *s, enum column f, uint32_t value)
+{
+	if (value)
+		condition_add(s, &s->others, (struct condition){ f, EQUAL, value });
+}
+
+static void set_ask(struct search *s, enum column f, uint32_t bits)
+{
+	if (bits)
+		condition_add(s, &s->others, (struct condition){ f, ANY_OF, bits });
+}
+
+static void search_init(struct search *s, const struct version *v)
+{
+	const struct talent_query *q = s->q;
+	unsigned i = 0;
+
+	condition_add(s, &s->others,
+		(struct condition){ q->outside ? COLUMN_THERE : COLUMN_IN, EQUAL, 1 });
+	/* Who has such an occupation at that level has the level too. */
 	if (q->occ_most)
-		s->signs = occ_signature(q->occ_least, span == 0      ? 4
-						       : span < 100   ? 3
-						       : span < 10000 ? 2
-								      : span < 1000000);
-	while (q->district && i < s->v->n_areas && s->x->areas[i] != q->district)
+		occupation_ask(s);
+	else if (q->level_min)
+		condition_add(
+			s, &s->others, (struct condition){ COLUMN_LEVEL, AT_LEAST, q->level_min });
+	while (q->district && i < v->n_areas && s->reading.words->areas[i] != q->district)
 		i++;
-	s->district = (uint16_t)i;
-	s->nothing = q->district && i == s->v->n_areas;
+	s->nothing |= i == v->n_areas;
+	number_ask(s, COLUMN_DISTRICT, i);
+	number_ask(s, COLUMN_STATUS, q->status);
+	number_ask(s, COLUMN_INDUSTRY, q->industry);
+	number_ask(s, COLUMN_SEX, q->sex);
+	set_ask(s, COLUMN_HONOURS, q->honours);
+	set_ask(s, COLUMN_PROGRAMMES, q->programmes);
+	set_ask(s, COLUMN_AREAS, q->areas);
+	set_ask(s, COLUMN_CHAINS, q->chains);
+	/* Who has no year of birth (0) is within no bounds. */
+	if (q->born_from > 0 || q->born_to)
+		condition_add(s, &s->others,
+			(struct condition){ COLUMN_BIRTH, AT_LEAST,
+				q->born_from > 0 ? (uint32_t)q->born_from : 1 });
+	if (q->born_to)
+		condition_add(s, &s->others,
+			(struct condition){ COLUMN_BIRTH, AT_MOST, year_within(q->born_to) });
+}
+
+/* ---- a block ---- */
+
+/* Leaves in `fit` those of it that fit. */
+static void program_run(const struct program *p, const struct block *b, uint64_t fit[WORDS])
+{
+	static const uint64_t none[WORDS];
+	uint64_t so[WORDS] = { 0 };
+
+	for (unsigned k = 0; k < p->n; k++) {
+		const struct step *s = &p->at[k];
+		const uint64_t *plane = s->plane < b->n_planes ? b->planes[s->plane] : none;
+
+		switch ((enum op)s->op) {
+		case OP_AND:
+			for (unsigned i = 0; i < WORDS; i++)
+				so[i] &= plane[i];
+			break;
+		case OP_OR:
+			for (unsigned i = 0; i < WORDS; i++)
+				so[i] |= plane[i];
+			break;
+		case OP_AND_NOT:
+			for (unsigned i = 0; i < WORDS; i++)
+				so[i] &= ~plane[i];
+			break;
+		case OP_OR_NOT:
+			for (unsigned i = 0; i < WORDS; i++)
+				so[i] |= ~plane[i];
+			break;
+		case OP_ONES:
+			memset(so, 0xff, sizeof(so));
+			break;
+		case OP_ZEROS:
+			memset(so, 0, sizeof(so));
+			break;
+		case OP_KEEP:
+			for (unsigned i = 0; i < WORDS; i++)
+				fit[i] &= so[i];
+			break;
+		}
+	}
+}
+
+static void prefetch(const struct program *p, const struct block *b)
+{
+	for (unsigned k = 0; k < p->n; k++)
+		__builtin_prefetch(b->planes[p->at[k].plane]);
 }
 
 static bool occs_take(const struct talent_query *q, const uint32_t *occs, size_t n)
@@ -91,84 +239,44 @@ static bool occs_take(const struct talent_query *q, const uint32_t *occs, size_t
 	return false;
 }
 
-/* Leaves in `ok` who fits; returns how many. */
-static unsigned block_fit(const struct search *s, const struct block *b, uint8_t ok[BLOCK])
+/* Whose second or later occupation it is. */
+static void more_fit(const struct search *s, const struct block *b, uint64_t fit[WORDS])
 {
 	const struct talent_query *q = s->q;
-	unsigned n = 0;
+	uint32_t most = q->occ_most << 4 | 15;
 
-	memset(ok, 1, b->n);
-	memset(ok + b->n, 0, BLOCK - b->n);
-	if (!q->outside)
-		keep_equal8(ok, b->in, 1);
-	if (q->level_min)
-		keep_from8(ok, b->level, q->level_min);
-	if (q->status)
-		keep_equal8(ok, b->status, q->status);
-	if (q->industry)
-		keep_equal8(ok, b->industry, q->industry);
-	if (q->sex)
-		keep_equal8(ok, b->sex, q->sex);
-	if (s->born_from || s->born_to != 0xffff)
-		keep_within16(ok, b->birth, s->born_from, s->born_to);
-	if (q->district)
-		keep_within16(ok, b->district, s->district, s->district);
-	if (q->programmes)
-		keep_any16(ok, b->programmes, (uint16_t)q->programmes);
-	if (q->areas)
-		keep_any16(ok, b->areas, (uint16_t)q->areas);
-	if (q->chains)
-		keep_any16(ok, b->chains, (uint16_t)q->chains);
-	if (q->honours)
-		keep_any32(ok, b->honours, q->honours);
-	if (q->occ_most) {
-		keep_all32(ok, b->signs, s->signs);
-		for (unsigned i = memchr(ok, 1, b->n) ? 0 : b->n; i < b->n; i++)
-			ok[i] = ok[i] && occs_take(q, b->occs + occ_begin(b, i),
-						 b->occ_end[i] - occ_begin(b, i));
+	for (unsigned i = block_more(b, q->occ_least << 4); i < b->n_more && b->more[i] <= most;
+		i++) {
+		unsigned row = b->more_rows[i];
+
+		fit[row / 64] |= (uint64_t)((b->more[i] & 15) >= q->level_min) << row % 64;
 	}
-	for (unsigned i = 0; i < BLOCK; i++)
-		n += ok[i];
-	return n;
 }
 
-static void state_of(
-	const struct talent_index *x, const struct block *b, unsigned row, struct talent_state *s)
+static void look_fit(const struct search *s, const struct block *b, uint64_t fit[WORDS])
 {
-	size_t first = occ_begin(b, row);
+	for (unsigned row = 0; row < b->n; row++) {
+		struct talent_state state;
 
-	/* Field by field: of the list of occupations only what is used. */
-	s->in = b->in[row];
-	s->clause = 0;
-	s->changes = 0;
-	s->level = b->level[row];
-	s->status = b->status[row];
-	s->industry = b->industry[row];
-	s->sex = b->sex[row];
-	s->birth_year = b->birth[row];
-	s->district = x->areas[b->district[row]];
-	s->honours = b->honours[row];
-	s->chains = b->chains[row];
-	s->programmes = b->programmes[row];
-	s->areas = b->areas[row];
-	s->n_occs = b->occ_end[row] - first;
-	for (size_t i = 0; i < s->n_occs; i++)
-		s->occs[i] = b->occs[first + i];
-}
-
-/* Those of a block that belong on the page. */
-static void page_fill(const struct search *s, const struct block *b, const uint8_t ok[BLOCK],
-	const uint8_t *after, struct talent_hit *hits, size_t limit, struct talent_found *found)
-{
-	for (unsigned i = 0; i < b->n && !found->more; i++) {
-		if (!ok[i] || (after && memcmp(b->pids[i], after, PID_BYTES) <= 0))
+		if (!rows_has(fit, row))
 			continue;
-		found->more = found->n == limit;
-		if (found->more)
-			return;
-		memcpy(hits[found->n].pid, b->pids[i], PID_BYTES);
-		state_of(s->x, b, i, &hits[found->n++].state);
+		block_row_read(b, row, &s->reading, &state);
+		if (!occs_take(s->q, state.occs, state.n_occs))
+			fit[row / 64] &= ~(UINT64_C(1) << row % 64);
 	}
+}
+
+/* Leaves in `fit` who fits; returns how many. */
+static unsigned block_fit(const struct search *s, const struct block *b, uint64_t fit[WORDS])
+{
+	memset(fit, 0xff, WORDS * sizeof(*fit));
+	program_run(&s->occupation, b, fit);
+	if (s->q->occ_most && !s->look && b->n_more)
+		more_fit(s, b, fit);
+	program_run(&s->others, b, fit);
+	if (s->look)
+		look_fit(s, b, fit);
+	return rows_count(fit);
 }
 
 bool talent_query_takes(const struct talent_query *q, const struct talent_state *s)
@@ -187,33 +295,69 @@ bool talent_query_takes(const struct talent_query *q, const struct talent_state 
 	       s->birth_year >= from && (!q->born_to || s->birth_year <= q->born_to);
 }
 
-void talent_index_find(struct talent_index *x, const struct talent_query *q,
+/* ---- all blocks ---- */
+
+/* The block in which the rows after a pid begin. */
+static size_t block_after(const struct version *v, const uint8_t *after)
+{
+	size_t first = 0, end = v->n;
+
+	while (after && first < end) {
+		size_t mid = (first + end) / 2;
+
+		if (memcmp(v->blocks[mid]->pids[0], after, PID_BYTES) <= 0)
+			first = mid + 1;
+		else
+			end = mid;
+	}
+	return first - (first > 0);
+}
+
+/* Those of a block that belong on the page. */
+static void page_fill(const struct search *s, const struct block *b, const uint64_t fit[WORDS],
+	const uint8_t *after, struct talent_hit *hits, size_t limit, struct talent_found *found)
+{
+	for (unsigned row = 0; row < b->n; row++) {
+		if (!rows_has(fit, row) || (after && memcmp(b->pids[row], after, PID_BYTES) <= 0))
+			continue;
+		found->more = found->n == limit;
+		if (found->more)
+			return;
+		memcpy(hits[found->n].pid, b->pids[row], PID_BYTES);
+		block_row_read(b, row, &s->reading, &hits[found->n++].state);
+	}
+}
+
+int talent_index_find(struct talent_index *x, const struct talent_query *q,
 	const uint8_t after[PID_BYTES], struct talent_hit *hits, size_t limit,
 	struct talent_found *found, struct talent_facets *facets)
 {
 	struct version *v = version_take(x);
-	struct search s = { .x = x, .v = v, .q = q };
-	uint8_t ok[BLOCK];
+	struct search s = { .q = q };
+	uint64_t fit[WORDS];
+	size_t page;
 
+	if (!v)
+		return ERR_NOMEM;
 	*found = (struct talent_found){ .day = v->day };
-	search_init(&s);
+	reading_init(&s.reading, &x->words, v->n_planes);
+	search_init(&s, v);
+	page = block_after(v, after);
 	for (size_t i = 0; i < v->n && !s.nothing; i++) {
 		const struct block *b = v->blocks[i];
-		unsigned n = block_fit(&s, b, ok);
+		unsigned n;
 
-		found->total += n;
-		if (!n)
-			continue;
-		if (!found->more)
-			page_fill(&s, b, ok, after, hits, limit, found);
-		for (unsigned row = 0; facets && row < b->n; row++) {
-			struct talent_state state;
-
-			if (!ok[row])
-				continue;
-			state_of(x, b, row, &state);
-			talent_facets_add(facets, q, &state, v->day / 10000);
+		if (i + AHEAD < v->n) {
+			prefetch(&s.occupation, v->blocks[i + AHEAD]);
+			prefetch(&s.others, v->blocks[i + AHEAD]);
 		}
+		n = block_fit(&s, b, fit);
+		found->total += n;
+		if (n && i >= page && !found->more)
+			page_fill(&s, b, fit, i == page ? after : NULL, hits, limit, found);
+		if (n && facets)
+			facets_add_block(facets, q, &s.reading, b, fit, v->day / 10000);
 	}
 	version_give(x, v);
+	return 0;
 }

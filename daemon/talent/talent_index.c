@@ -1,41 +1,59 @@
-/* Blocks of up to BLOCK rows in the order of pids, a column for each thing that is searched.
+/* Versions of the index: lists of blocks (talent_block.c) in the order of pids.
  *
  * A search goes over all rows (talent_find.c): exact counts, and no index that could disagree with
  * another. It reads a version: the blocks as they were at the end of a chunk. Who changes the index
  * copies the blocks that are touched, changes the copies, and puts a new version in place; nobody
- * waits for anybody. A version is freed, with the blocks that the next one replaced, when it and
- * all older ones have no reader.
+ * waits for anybody. A version goes, with the blocks that the next one replaced, when it and all
+ * older ones have no reader. Who changes frees them; who asks frees a few at most.
  *
- * How it fails: without memory a change leaves the version that stands. */
+ * How it fails: without memory a change leaves the version that stands. A chunk whose changes did
+ * not go in makes the index lost: it answers nobody until it is made anew of all rows
+ * (talent_index_load). A turn that fails has done nothing: it is still the day before. */
 #include "daemon/talent/talent_index_inside.h"
 
+#include <assert.h>
 #include <stdlib.h>
+
+#define FREED_BY_READERS 64	 /* blocks, by each that asks */
+#define FILL (BLOCK - BLOCK / 8) /* of blocks made of all rows: what comes later finds room */
 
 /* ---- versions ---- */
 
-static void block_free(struct block *b)
+/* Frees what nobody reads any more, at most `blocks` of it, and what stays put with the list. */
+static void versions_free(struct talent_index *x, size_t blocks)
 {
-	if (b)
-		free(b->occs);
-	free(b);
+	struct version *v;
+
+	pthread_mutex_lock(&x->lock);
+	while ((v = x->done) && blocks) {
+		x->done = v->next;
+		pthread_mutex_unlock(&x->lock);
+		for (; v->n_replaced && blocks; blocks--)
+			block_free(v->replaced[--v->n_replaced]);
+		if (!v->n_replaced) {
+			free(v->replaced);
+			free(v->blocks);
+			free(v);
+			v = NULL;
+		}
+		pthread_mutex_lock(&x->lock);
+		if (v) {
+			v->next = x->done;
+			x->done = v;
+		}
+	}
+	pthread_mutex_unlock(&x->lock);
 }
 
-static void version_free(struct version *v)
+/* Sets apart what nobody reads; the lock is held. */
+static void versions_sweep(struct talent_index *x)
 {
-	for (size_t i = 0; i < v->n_replaced; i++)
-		block_free(v->replaced[i]);
-	free(v->replaced);
-	free(v->blocks);
-	free(v);
-}
+	while (x->oldest != x->newest && x->oldest->readers == 0) {
+		struct version *v = x->oldest;
 
-static void versions_free(struct version *v)
-{
-	while (v) {
-		struct version *next = v->next;
-
-		version_free(v);
-		v = next;
+		x->oldest = v->next;
+		v->next = x->done;
+		x->done = v;
 	}
 }
 
@@ -52,8 +70,8 @@ struct talent_index *talent_index_open(const struct talent_rules *t, int day)
 		return NULL;
 	}
 	x->newest->day = day;
-	x->newest->n_areas = 1;
-	x->n_areas = 1; /* number 0: none */
+	x->newest->n_areas = x->words.n_areas = 1; /* number 0: none */
+	memset(x->words.planes.of, PLANE_NONE, sizeof(x->words.planes.of));
 	pthread_mutex_init(&x->lock, NULL);
 	pthread_mutex_init(&x->changing, NULL);
 	return x;
@@ -61,11 +79,18 @@ struct talent_index *talent_index_open(const struct talent_rules *t, int day)
 
 void talent_index_close(struct talent_index *x)
 {
+	struct version *last;
+
 	if (!x)
 		return;
-	for (size_t i = 0; i < x->newest->n; i++)
-		block_free(x->newest->blocks[i]);
-	versions_free(x->oldest);
+	versions_sweep(x);
+	versions_free(x, SIZE_MAX);
+	last = x->newest;
+	assert(x->oldest == last && !last->readers);
+	for (size_t i = 0; i < last->n; i++)
+		block_free(last->blocks[i]);
+	free(last->blocks);
+	free(last);
 	pthread_mutex_destroy(&x->lock);
 	pthread_mutex_destroy(&x->changing);
 	free(x);
@@ -76,190 +101,41 @@ struct version *version_take(struct talent_index *x)
 	struct version *v;
 
 	pthread_mutex_lock(&x->lock);
-	v = x->newest;
-	v->readers++;
+	v = x->lost ? NULL : x->newest;
+	if (v)
+		v->readers++;
 	pthread_mutex_unlock(&x->lock);
 	return v;
 }
 
-/* Takes out what nobody reads, the lock is held; to be freed without it. */
-static struct version *versions_sweep(struct talent_index *x)
-{
-	struct version *first = x->oldest, *last = NULL;
-
-	while (x->oldest != x->newest && x->oldest->readers == 0) {
-		last = x->oldest;
-		x->oldest = last->next;
-	}
-	if (!last)
-		return NULL;
-	last->next = NULL;
-	return first;
-}
-
 void version_give(struct talent_index *x, struct version *v)
 {
-	struct version *done;
+	bool done;
 
 	pthread_mutex_lock(&x->lock);
 	v->readers--;
-	done = versions_sweep(x);
+	versions_sweep(x);
+	done = x->done;
 	pthread_mutex_unlock(&x->lock);
-	versions_free(done);
+	if (done)
+		versions_free(x, FREED_BY_READERS);
 }
 
 int talent_index_day(struct talent_index *x)
 {
 	struct version *v = version_take(x);
-	int day = v->day;
+	int day = v ? v->day : 0;
 
-	version_give(x, v);
+	if (v)
+		version_give(x, v);
 	return day;
 }
 
-/* ---- one block, a copy of our own ---- */
-
-/* Room for `n` more occupations. */
-static bool occs_room(struct block *b, size_t n)
+static void lost_set(struct talent_index *x, bool lost)
 {
-	size_t need = n + occ_begin(b, b->n), room = b->occs_room;
-	uint32_t *more;
-
-	if (need <= room)
-		return true;
-	room = need + need / 4 + 16;
-	more = realloc(b->occs, room * sizeof(*more));
-	if (!more)
-		return false;
-	b->occs = more;
-	b->occs_room = room;
-	return true;
-}
-
-static struct block *block_copy(const struct block *from)
-{
-	struct block *b = malloc(sizeof(*b));
-	size_t occs = occ_begin(from, from->n);
-
-	if (!b)
-		return NULL;
-	memcpy(b, from, sizeof(*b));
-	b->occs = NULL;
-	b->occs_room = 0;
-	if (occs && !occs_room(b, 0)) {
-		free(b);
-		return NULL;
-	}
-	if (occs)
-		memcpy(b->occs, from->occs, occs * sizeof(*b->occs));
-	return b;
-}
-
-/* The first row that is not before a pid. */
-static unsigned row_of_pid(const struct block *b, const uint8_t pid[PID_BYTES])
-{
-	unsigned first = 0, end = b->n;
-
-	while (first < end) {
-		unsigned mid = (first + end) / 2;
-
-		if (memcmp(b->pids[mid], pid, PID_BYTES) < 0)
-			first = mid + 1;
-		else
-			end = mid;
-	}
-	return first;
-}
-
-/* The row's occupations become `n` others. */
-static bool occs_put(struct block *b, unsigned row, const uint32_t *occs, size_t n)
-{
-	size_t first = occ_begin(b, row), was = b->occ_end[row] - first, end = occ_begin(b, b->n);
-
-	if (n > was && !occs_room(b, n - was))
-		return false;
-	if (n != was) {
-		memmove(b->occs + first + n, b->occs + first + was,
-			(end - first - was) * sizeof(*occs));
-		for (unsigned i = row; i < b->n; i++)
-			b->occ_end[i] = (uint16_t)(b->occ_end[i] + n - was);
-	}
-	if (n)
-		memcpy(b->occs + first, occs, n * sizeof(*occs));
-	return true;
-}
-
-/* `n` rows from one place to another, in the same block or in another one. */
-static void rows_move(
-	struct block *to, unsigned at, const struct block *from, unsigned first, unsigned n)
-{
-#define COLUMN(type, name) memmove(to->name + at, from->name + first, n * sizeof(type));
-	COLUMNS(COLUMN)
-	COLUMN(uint16_t, changes)
-	COLUMN(uint16_t, occ_end)
-#undef COLUMN
-	memmove(to->pids + at, from->pids + first, n * sizeof(*to->pids));
-}
-
-/* The second half of a full block goes to a new one. */
-static struct block *block_split(struct block *left)
-{
-	struct block *right = calloc(1, sizeof(*right));
-	unsigned half = BLOCK / 2, n = left->n - half;
-	size_t first = occ_begin(left, half), occs = occ_begin(left, left->n) - first;
-
-	if (!right || !occs_room(right, occs)) {
-		block_free(right);
-		return NULL;
-	}
-	rows_move(right, 0, left, half, n);
-	if (occs)
-		memcpy(right->occs, left->occs + first, occs * sizeof(*right->occs));
-	for (unsigned i = 0; i < n; i++)
-		right->occ_end[i] = (uint16_t)(right->occ_end[i] - first);
-	right->n = n;
-	left->n = half;
-	return right;
-}
-
-static uint16_t area_number(struct talent_index *x, uint32_t code)
-{
-	size_t i = 0;
-
-	if (!code)
-		return 0;
-	while (i < x->n_areas && x->areas[i] != code)
-		i++;
-	if (i == TALENT_DISTRICTS_MAX)
-		return 0;
-	if (i == x->n_areas)
-		x->areas[x->n_areas++] = code;
-	return (uint16_t)i;
-}
-
-static bool row_write(
-	struct talent_index *x, struct block *b, unsigned row, struct text bytes, int day)
-{
-	struct talent_state s;
-
-	/* A damaged row says nothing: nobody finds it. */
-	talent_state_at(&s, x->rules, bytes, day);
-	b->in[row] = s.in;
-	b->level[row] = s.level;
-	b->status[row] = s.status;
-	b->industry[row] = s.industry;
-	b->sex[row] = s.sex;
-	b->birth[row] = s.birth_year;
-	b->district[row] = area_number(x, s.district);
-	b->programmes[row] = (uint16_t)s.programmes;
-	b->areas[row] = (uint16_t)s.areas;
-	b->chains[row] = (uint16_t)s.chains;
-	b->honours[row] = s.honours;
-	b->signs[row] = 0;
-	for (size_t i = 0; i < s.n_occs; i++)
-		b->signs[row] |= occ_signature(s.occs[i] & 0xffffff, 4);
-	b->changes[row] = s.changes;
-	return occs_put(b, row, s.occs, s.n_occs);
+	pthread_mutex_lock(&x->lock);
+	x->lost = lost;
+	pthread_mutex_unlock(&x->lock);
 }
 
 /* ---- a new version ---- */
@@ -280,7 +156,7 @@ static bool block_add(struct edit *e, size_t at, struct block *b)
 {
 	struct version *to = e->to;
 
-	if (b && to->n == e->room) {
+	if (b && (!to->blocks || to->n == e->room)) {
 		size_t room = e->room ? e->room * 2 : e->from->n + 64;
 		struct block **more = realloc(to->blocks, room * sizeof(struct block *));
 
@@ -323,56 +199,61 @@ static bool edit_seek(struct edit *e, const uint8_t pid[PID_BYTES])
 		return true;
 	if (v->n == 0) {
 		e->own = to->n;
-		return own_add(e, to->n, calloc(1, sizeof(struct block)));
+		return own_add(e, to->n, block_new(e->x->words.n_planes));
 	}
 	last -= last > e->at;
 	for (; e->at < last; e->at++)
 		if (!block_add(e, to->n, v->blocks[e->at]))
 			return false;
 	e->own = to->n;
-	if (!own_add(e, to->n, block_copy(v->blocks[e->at])))
+	if (!own_add(e, to->n, block_copy(v->blocks[e->at], e->x->words.n_planes)))
 		return false;
 	to->replaced[to->n_replaced++] = v->blocks[e->at++];
 	return true;
 }
 
-static void row_drop(struct block *b, unsigned row)
+static bool row_write(struct edit *e, struct block **b, unsigned row, struct text bytes)
 {
-	/* Fewer occupations need no memory. */
-	if (!occs_put(b, row, NULL, 0))
-		abort();
-	rows_move(b, row, b, row + 1, b->n - row - 1);
-	b->n--;
+	struct talent_state s;
+
+	/* A damaged row says nothing: nobody finds it. */
+	talent_state_at(&s, e->x->rules, bytes, e->day);
+	return block_row_write(b, row, &e->x->words, &s);
 }
 
+/* Into one of the blocks that are ours. A full one is split; one that is full at the end of all
+ * rows is left so: rows that come in their order fill blocks. */
 static bool edit_row(struct edit *e, const struct talent_change *c)
 {
-	size_t at = e->to->n - 1;
+	struct version *to = e->to;
+	size_t at = to->n - 1;
 	struct block *b;
 	unsigned row;
 	bool there;
 
-	while (at > e->own && memcmp(c->pid, e->to->blocks[at]->pids[0], PID_BYTES) < 0)
+	while (at > e->own && memcmp(c->pid, to->blocks[at]->pids[0], PID_BYTES) < 0)
 		at--;
-	b = e->to->blocks[at];
-	row = row_of_pid(b, c->pid);
+	b = to->blocks[at];
+	row = block_row(b, c->pid);
 	there = row < b->n && memcmp(b->pids[row], c->pid, PID_BYTES) == 0;
 	if (c->row.n == 0) {
 		if (there)
-			row_drop(b, row);
-		e->to->talents -= there;
+			block_row_drop(b, row);
+		to->talents -= there;
 		return true;
 	}
-	if (!there && b->n == BLOCK)
+	if (!there && b->n == BLOCK && row == BLOCK && at + 1 == to->n && e->at == e->from->n) {
+		if (!own_add(e, ++at, block_new(e->x->words.n_planes)))
+			return false;
+		row = 0;
+	} else if (!there && b->n == BLOCK) {
 		return own_add(e, at + 1, block_split(b)) && edit_row(e, c);
-	if (!there) {
-		rows_move(b, row + 1, b, row, b->n - row);
-		memcpy(b->pids[row], c->pid, PID_BYTES);
-		b->n++;
-		b->occ_end[row] = (uint16_t)occ_begin(b, row);
-		e->to->talents++;
 	}
-	return row_write(e->x, b, row, c->row, e->day);
+	if (!there) {
+		block_row_insert(to->blocks[at], row, c->pid);
+		to->talents++;
+	}
+	return row_write(e, &to->blocks[at], row, c->row);
 }
 
 static int by_pid(const void *a, const void *b)
@@ -409,17 +290,18 @@ static void edit_undo(struct edit *e)
 	for (size_t i = 0; i < e->to->n; i++)
 		if (e->to->blocks[i]->made_for == e->to)
 			block_free(e->to->blocks[i]);
-	e->to->n_replaced = 0;
-	version_free(e->to);
+	free(e->to->replaced);
+	free(e->to->blocks);
+	free(e->to);
 }
 
 /* Puts the version in place; what it replaced goes with the old one. */
 static void edit_commit(struct edit *e)
 {
 	struct talent_index *x = e->x;
-	struct version *done;
 
-	e->to->n_areas = x->n_areas;
+	e->to->n_areas = x->words.n_areas;
+	e->to->n_planes = x->words.n_planes;
 	pthread_mutex_lock(&x->lock);
 	x->newest->replaced = e->to->replaced;
 	x->newest->n_replaced = e->to->n_replaced;
@@ -427,9 +309,9 @@ static void edit_commit(struct edit *e)
 	e->to->n_replaced = 0;
 	x->newest->next = e->to;
 	x->newest = e->to;
-	done = versions_sweep(x);
+	versions_sweep(x);
 	pthread_mutex_unlock(&x->lock);
-	versions_free(done);
+	versions_free(x, SIZE_MAX);
 }
 
 static bool edit_run(struct edit *e, const struct talent_change **changes, size_t n)
@@ -445,17 +327,31 @@ static bool edit_run(struct edit *e, const struct talent_change **changes, size_
 	return ok && edit_end(e);
 }
 
+/* A version in the making that goes on from the newest; e->to is NULL without memory. */
+static void edit_begin(struct edit *e, struct talent_index *x, int day)
+{
+	*e = (struct edit){ .x = x, .from = x->newest, .day = day };
+	e->to = calloc(1, sizeof(*e->to));
+	if (!e->to)
+		return;
+	e->to->day = day;
+	e->to->replaced = calloc(e->from->n + 1, sizeof(struct block *));
+	if (!e->to->replaced) {
+		free(e->to);
+		e->to = NULL;
+	}
+}
+
 bool version_edit(struct talent_index *x, int day, const struct talent_change *changes, size_t n)
 {
 	const struct talent_change **order = malloc((n + 1) * sizeof(struct talent_change *));
-	struct edit e = { .x = x, .from = x->newest, .day = day };
+	struct edit e;
 	bool ok = false;
 
-	e.to = order ? calloc(1, sizeof(*e.to)) : NULL;
-	if (e.to)
-		e.to->replaced = calloc(e.from->n + 1, sizeof(struct block *));
-	if (e.to && e.to->replaced) {
-		e.to->day = day;
+	if (!order)
+		return false;
+	edit_begin(&e, x, day);
+	if (e.to) {
 		e.to->talents = e.from->talents;
 		for (size_t i = 0; i < n; i++)
 			order[i] = &changes[i];
@@ -474,7 +370,91 @@ bool talent_index_put(struct talent_index *x, const struct talent_change *change
 	bool ok;
 
 	pthread_mutex_lock(&x->changing);
-	ok = n == 0 || version_edit(x, x->newest->day, changes, n);
+	/* One that is lost is made anew of rows that have these changes already. */
+	ok = n == 0 || x->lost || version_edit(x, x->newest->day, changes, n);
+	if (!ok)
+		lost_set(x, true);
 	pthread_mutex_unlock(&x->changing);
 	return ok;
+}
+
+void talent_index_lose(struct talent_index *x)
+{
+	pthread_mutex_lock(&x->changing);
+	lost_set(x, true);
+	pthread_mutex_unlock(&x->changing);
+}
+
+bool talent_index_lost(struct talent_index *x)
+{
+	bool lost;
+
+	pthread_mutex_lock(&x->lock);
+	lost = x->lost;
+	pthread_mutex_unlock(&x->lock);
+	return lost;
+}
+
+/* ---- all rows ---- */
+
+static bool row_append(struct edit *e, const uint8_t pid[PID_BYTES], struct text row)
+{
+	struct version *to = e->to;
+	struct block **b = to->n ? &to->blocks[to->n - 1] : NULL;
+
+	if (!b || (*b)->n == FILL) {
+		if (!own_add(e, to->n, block_new(e->x->words.n_planes)))
+			return false;
+		b = &to->blocks[to->n - 1];
+	}
+	assert((*b)->n == 0 || memcmp((*b)->pids[(*b)->n - 1], pid, PID_BYTES) < 0);
+	block_row_insert(*b, (*b)->n, pid);
+	to->talents++;
+	return row_write(e, b, (*b)->n - 1, row);
+}
+
+/* A version without rows in the place of a lost one, whose memory is wanted. */
+static bool index_empty(struct talent_index *x)
+{
+	struct edit e;
+
+	edit_begin(&e, x, x->newest->day);
+	if (!e.to)
+		return false;
+	if (e.from->n)
+		memcpy(e.to->replaced, e.from->blocks, e.from->n * sizeof(struct block *));
+	e.to->n_replaced = e.from->n;
+	edit_commit(&e);
+	return true;
+}
+
+int talent_index_load(struct talent_index *x, int day,
+	int (*next)(void *arg, uint8_t pid[PID_BYTES], struct text *row), void *arg)
+{
+	uint8_t pid[PID_BYTES];
+	struct text row;
+	struct edit e;
+	int err;
+
+	pthread_mutex_lock(&x->changing);
+	lost_set(x, true);
+	if (!index_empty(x)) {
+		pthread_mutex_unlock(&x->changing);
+		return ERR_NOMEM;
+	}
+	edit_begin(&e, x, day);
+	for (err = e.to ? 0 : ERR_NOMEM; !err;) {
+		err = next(arg, pid, &row);
+		if (!err && row.n && !row_append(&e, pid, row))
+			err = ERR_NOMEM;
+	}
+	if (err == ERR_NOTFOUND) {
+		edit_commit(&e);
+		lost_set(x, false);
+		err = 0;
+	} else if (e.to) {
+		edit_undo(&e);
+	}
+	pthread_mutex_unlock(&x->changing);
+	return err;
 }

@@ -13,7 +13,7 @@ struct talent_index;
 /* NULL without memory. Rules are borrowed until close. `day`: yyyymmdd. */
 struct talent_index *talent_index_open(const struct talent_rules *t, int day);
 void talent_index_close(struct talent_index *x);
-/* The day for which it answers. */
+/* The day for which it answers; 0 when it is lost. */
 int talent_index_day(struct talent_index *x);
 
 /* A row that is new, another, or gone (row.n 0). */
@@ -21,13 +21,25 @@ struct talent_change {
 	uint8_t pid[PID_BYTES];
 	struct text row;
 };
-/* All of them or, without memory, none (false): then the index is to be made anew. */
+/* All of them or, without memory, none (false): then the index is lost. */
 MUST_CHECK bool talent_index_put(
 	struct talent_index *x, const struct talent_change *changes, size_t n);
-/* Goes to another day: `row_of` gives the rows that say something else from then on (a missing one
- * is passed over: its change is on its way). Any thread, one at a time. */
-MUST_CHECK bool talent_index_turn(struct talent_index *x, int day,
-	bool (*row_of)(void *arg, const uint8_t pid[PID_BYTES], struct text *row), void *arg);
+/* Goes to another day: `row_of` gives the rows that say something else from then on; ERR_NOTFOUND
+ * from it is passed over (the change is on its way). 0, ERR_NOMEM or an error of row_of: then
+ * nothing has changed. Any thread, one at a time. */
+MUST_CHECK int talent_index_turn(struct talent_index *x, int day,
+	int (*row_of)(void *arg, const uint8_t pid[PID_BYTES], struct text *row), void *arg);
+
+/* A lost index answers nobody (ERR_NOMEM) and takes no changes until it is made anew. It becomes
+ * lost by itself when changes found no memory. */
+void talent_index_lose(struct talent_index *x);
+bool talent_index_lost(struct talent_index *x);
+/* Makes it anew of all rows, which `next` gives in the order of pids, ERR_NOTFOUND at their end. It
+ * is called while no change goes in: rows read by a snapshot that begins with the first call hold
+ * every change that went in before; what they hold beyond comes once more. 0, ERR_NOMEM or an error
+ * of next: then the index is lost. Any thread, one at a time. */
+MUST_CHECK int talent_index_load(struct talent_index *x, int day,
+	int (*next)(void *arg, uint8_t pid[PID_BYTES], struct text *row), void *arg);
 
 /* What is asked for; zeros ask nothing. Sets are bits by place in the list: one of them is enough.
  * With a level and an occupation: a valid level of at least that rank in such an occupation. */
@@ -58,13 +70,16 @@ struct talent_facets {
 		uint64_t n;
 	} districts[TALENT_DISTRICTS_MAX];
 	size_t n_districts;
-	struct talent_occ_count *occs; /* ascending by digits */
+	/* After talent_facets_end() ascending by digits; before, places by hash, n 0: free. */
+	struct talent_occ_count *occs;
 	size_t n_occs, occs_room;
-	uint16_t hints[4096]; /* by hash of the digits: where an occupation stood last */
-	bool failed;	      /* no memory for the occupations */
+	bool failed; /* no memory for the occupations */
 };
+/* Zeros to begin with. */
 void talent_facets_add(struct talent_facets *f, const struct talent_query *q,
 	const struct talent_state *s, int year);
+/* When all are added. */
+void talent_facets_end(struct talent_facets *f);
 void talent_facets_deinit(struct talent_facets *f);
 
 struct talent_hit {
@@ -78,8 +93,8 @@ struct talent_found {
 	int day;
 };
 /* The hits after a pid (NULL: from the first), in the order of pids, at most `limit`; facets (may
- * be NULL) of all. */
-void talent_index_find(struct talent_index *x, const struct talent_query *q,
+ * be NULL) of all, not ended. 0, or ERR_NOMEM: the index is lost. */
+MUST_CHECK int talent_index_find(struct talent_index *x, const struct talent_query *q,
 	const uint8_t after[PID_BYTES], struct talent_hit *hits, size_t limit,
 	struct talent_found *found, struct talent_facets *facets);
 

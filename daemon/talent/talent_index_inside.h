@@ -6,35 +6,78 @@
 
 #include "daemon/talent/talent_index.h"
 
-#define BLOCK 1024
+#define BLOCK 512
+#define WORDS (BLOCK / 64)
 
-/* What a search looks at, a column each: X(type, name). */
+/* What is searched of a row, in bits: X(name, width). A value that is too wide says nothing (0):
+ * only a damaged row has one. */
 #define COLUMNS(X) \
-	X(uint8_t, in) \
-	X(uint8_t, level) \
-	X(uint8_t, status) \
-	X(uint8_t, industry) \
-	X(uint8_t, sex) \
-	X(uint16_t, birth) \
-	X(uint16_t, district) \
-	X(uint16_t, programmes) \
-	X(uint16_t, areas) \
-	X(uint16_t, chains) \
-	X(uint32_t, honours) \
-	X(uint32_t, signs) /* of the occupations: a bit for each step of each code */
+	X(THERE, 1) /* of every row */ \
+	X(IN, 1) \
+	X(LEVEL, 4) \
+	X(STATUS, 5) \
+	X(INDUSTRY, 5) \
+	X(SEX, 2) \
+	X(BIRTH, 16) \
+	X(DISTRICT, 12) /* its number in the index */ \
+	X(PROGRAMMES, 24) \
+	X(AREAS, 24) \
+	X(CHAINS, 32) \
+	X(HONOURS, 32) \
+	X(HAS_OCC, 1) \
+	X(OCC, 32) /* of the first occupation: four bits a digit */ \
+	X(OCC_LEVEL, 4)
 
-/* Rows in the order of pids. Once in a version a block is never changed. */
-struct block {
-#define COLUMN(type, name) type name[BLOCK];
+enum column {
+#define COLUMN(name, width) COLUMN_##name,
 	COLUMNS(COLUMN)
 #undef COLUMN
-	uint16_t changes[BLOCK];
-	uint16_t occ_end[BLOCK]; /* of each row, in occs; it begins where the one before ends */
-	uint8_t pids[BLOCK][PID_BYTES];
-	uint32_t *occs;
-	size_t occs_room;
+		COLUMN_COUNT
+};
+/* Where a column's bits begin among all bits. */
+enum {
+#define COLUMN(name, width) BIT_##name, BIT_##name##_LAST = BIT_##name + (width)-1,
+	COLUMNS(COLUMN)
+#undef COLUMN
+		BIT_COUNT
+};
+struct column_bits {
+	uint8_t first, width;
+};
+extern const struct column_bits column_bits[COLUMN_COUNT];
+
+/* Rows in the order of pids. Once in a version a block is never changed.
+ *
+ * A plane is one bit of all rows: row r is bit r % 64 of word r / 64, 0 from row n on. Only bits
+ * that some row of the index has ever had have a plane; a block that was made before may have fewer
+ * planes: it has none of those bits. */
+struct block {
 	const struct version *made_for;
-	unsigned n;
+	unsigned n, n_planes;
+	/* Occupations but the first of each row: digits << 4 | level in ascending order (of equal
+	 * ones in any), and whose. */
+	uint32_t *more;
+	uint16_t *more_rows;
+	unsigned n_more, more_room;
+	uint8_t pids[BLOCK][PID_BYTES];
+	uint32_t occs[BLOCK]; /* the first: digits | level << 24 */
+	uint16_t changes[BLOCK];
+	uint64_t planes[][WORDS];
+};
+
+/* Where the plane of a bit is; PLANE_NONE. */
+struct plane_map {
+	uint8_t of[BIT_COUNT];
+};
+#define PLANE_NONE 0xff
+
+/* What numbers stand for. The lists only grow: what a version knows of them never changes. */
+struct dictionary {
+	uint8_t bits[BIT_COUNT]; /* of each plane */
+	unsigned n_planes;
+	uint32_t areas[TALENT_DISTRICTS_MAX]; /* number 0: none */
+	unsigned n_areas;
+	struct plane_map planes; /* the other way round, for who changes */
 };
 
 /* The index as of the end of a chunk. */
@@ -42,7 +85,7 @@ struct version {
 	struct block **blocks;
 	size_t n;
 	uint64_t talents;
-	size_t n_areas;
+	unsigned n_areas, n_planes; /* of the dictionary */
 	int day;
 	unsigned readers;
 	struct block **replaced; /* by the next version: to be freed with this one */
@@ -52,15 +95,15 @@ struct version {
 
 struct talent_index {
 	const struct talent_rules *rules;
+	struct dictionary words;
 	pthread_mutex_t changing; /* one changer at a time */
-	pthread_mutex_t lock;	  /* versions: held for an instant */
+	pthread_mutex_t lock;	  /* what follows: held for an instant */
 	struct version *oldest, *newest;
-	/* Areas by number; what a version knows of them never changes. */
-	uint32_t areas[TALENT_DISTRICTS_MAX];
-	size_t n_areas; /* of who changes */
+	struct version *done; /* nobody reads them any more */
+	bool lost;	      /* the newest does not hold what it should */
 };
 
-/* The newest version, kept until it is given back. */
+/* The newest version, kept until it is given back; NULL when the index is lost. */
 struct version *version_take(struct talent_index *x);
 void version_give(struct talent_index *x, struct version *v);
 
@@ -68,20 +111,79 @@ void version_give(struct talent_index *x, struct version *v);
  * `changing`. False without memory: nothing is changed. */
 bool version_edit(struct talent_index *x, int day, const struct talent_change *changes, size_t n);
 
-/* A bit for each step of a code: 6, 6-18, 6-18-01, 6-18-01-01. `steps` of them. */
-static inline uint32_t occ_signature(uint32_t digits, unsigned steps)
-{
-	static const uint32_t cut[] = { 1000000, 10000, 100, 1 };
-	uint32_t bits = 0;
+/* ---- blocks: those that no version has yet are changed ---- */
 
-	for (unsigned i = 0; i < steps; i++)
-		bits |= 1u << ((digits / cut[i] * 2654435761u + i * 40503u) >> 27);
-	return bits;
+/* NULL without memory. */
+struct block *block_new(unsigned planes);
+struct block *block_copy(const struct block *from, unsigned planes);
+/* The second half of a full block goes to a new one. */
+struct block *block_split(struct block *left);
+void block_free(struct block *b);
+size_t block_bytes(const struct block *b);
+/* The first row that is not before a pid. */
+unsigned block_row(const struct block *b, const uint8_t pid[PID_BYTES]);
+/* Makes room for a row that says nothing yet; the block is not full. */
+void block_row_insert(struct block *b, unsigned row, const uint8_t pid[PID_BYTES]);
+void block_row_drop(struct block *b, unsigned row);
+/* What the row says from now on; *b may move. False without memory: the block is of no use. */
+bool block_row_write(
+	struct block **b, unsigned row, struct dictionary *words, const struct talent_state *s);
+/* What a version knows. */
+struct reading {
+	const struct dictionary *words;
+	struct plane_map planes;
+};
+void reading_init(struct reading *r, const struct dictionary *words, unsigned n_planes);
+/* `changes` and `clause` are left out. */
+void block_row_read(
+	const struct block *b, unsigned row, const struct reading *r, struct talent_state *s);
+
+/* Adds those of a block. */
+void facets_add_block(struct talent_facets *f, const struct talent_query *q,
+	const struct reading *r, const struct block *b, const uint64_t rows[WORDS], int year);
+
+/* The first of `more` from `key` on. */
+static inline unsigned block_more(const struct block *b, uint32_t key)
+{
+	const uint32_t *at = b->more;
+	unsigned n = b->n_more;
+
+	for (; n > 1; n -= n / 2)
+		at += at[n / 2 - 1] < key ? n / 2 : 0;
+	return n ? (unsigned)(at - b->more) + (*at < key) : 0;
 }
 
-static inline size_t occ_begin(const struct block *b, unsigned row)
+/* ---- sets of a block's rows ---- */
+
+static inline bool rows_has(const uint64_t rows[WORDS], unsigned row)
 {
-	return row ? b->occ_end[row - 1] : 0;
+	return rows[row / 64] >> row % 64 & 1;
+}
+
+/* In eight lanes of bytes at once: the compiler makes vectors of it. */
+static inline unsigned rows_count(const uint64_t rows[WORDS])
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < WORDS; i++) {
+		uint64_t w = rows[i];
+
+		w -= w >> 1 & 0x5555555555555555;
+		w = (w & 0x3333333333333333) + (w >> 2 & 0x3333333333333333);
+		sum += (w + (w >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	}
+	sum = (sum & 0x00ff00ff00ff00ff) + (sum >> 8 & 0x00ff00ff00ff00ff);
+	return (unsigned)(sum * 0x0001000100010001 >> 48);
+}
+
+/* Four bits a decimal digit, eight digits. */
+static inline uint32_t digits_apart(uint32_t digits)
+{
+	uint32_t out = 0;
+
+	for (unsigned i = 0; i < 32; i += 4, digits /= 10)
+		out |= digits % 10 << i;
+	return out;
 }
 
 #endif

@@ -68,7 +68,10 @@ static void any_words(char out[256], const char **reg)
 /* A person's records in two orders, once with one of them twice: the same row. */
 static void person_make(struct person *p)
 {
-	static const uint32_t origins[] = { 310101, 310115, 310151 };
+	static const uint8_t tag[NAME_TAG_BYTES] = { 1 };
+	struct identity who = { .birth_year = any(9) ? 1903 + (int)any(7) : 0,
+		.sex = any(2) ? SEX_FEMALE : SEX_MALE,
+		.present = true };
 	struct record records[8];
 	uint32_t from[8];
 	struct buf row = { 0 }, again = { 0 };
@@ -82,7 +85,9 @@ static void person_make(struct person *p)
 
 		any_words(words[i], &reg);
 		records[i] = record_of_person(&a, reg, words[i], p->pid);
-		from[i] = origins[any(3)];
+		record_set_person(&records[i], 0, &who, p->pid, tag);
+		/* Most in a few districts. */
+		from[i] = 310101 + any(4) * any(4) * any(9);
 	}
 	for (unsigned i = 0; i < n; i++)
 		talent_row_add(&row, rules, &(struct talent_record){ &records[i], from[i] });
@@ -110,28 +115,34 @@ static struct talent_query any_query(void)
 	struct talent_query q = { 0 };
 
 	if (any(2))
-		q.level_min = (uint8_t)(1 + any(8));
+		q.level_min = (uint8_t)(1 + any(any(20) ? 8 : 30));
 	if (any(3) == 0)
 		assert_true(
 			talent_occupation(text_of(one_of(prefixes, 7)), &q.occ_least, &q.occ_most));
+	if (any(12) == 0) { /* bounds that are no beginning of a code */
+		q.occ_least = 6180101 + any(3) * any(2000);
+		q.occ_most = q.occ_least + any(3) * any(20000);
+	}
 	if (any(4) == 0)
 		q.honours = 1u << any(14);
 	if (any(6) == 0)
-		q.programmes = 1u << any(10) | 1u << any(10);
+		q.programmes = 1u << any(10) | 1u << any(32);
 	if (any(6) == 0)
-		q.areas = 1u << any(7);
+		q.areas = 1u << any(any(10) ? 7 : 32);
 	if (any(4) == 0)
-		q.district = 310101 + 14 * any(4);
+		q.district = 310101 + any(4) * any(4) * any(9);
 	if (any(5) == 0)
-		q.status = (uint8_t)(1 + any(4));
+		q.status = (uint8_t)(1 + any(any(10) ? 4 : 60));
 	if (any(5) == 0)
-		q.industry = (uint8_t)(1 + any(3));
+		q.industry = (uint8_t)(1 + any(any(10) ? 20 : 60));
+	if (any(5) == 0)
+		q.sex = (uint8_t)(1 + any(any(10) ? 2 : 7));
 	if (any(8) == 0)
 		q.chains = 1u << any(5);
 	if (any(5) == 0)
-		q.born_from = 1900 + (int)any(8);
+		q.born_from = any(10) ? 1900 + (int)any(12) : (int)any(200000) - 1000;
 	if (any(5) == 0)
-		q.born_to = 1902 + (int)any(8);
+		q.born_to = any(10) ? 1900 + (int)any(12) : (int)any(200000);
 	q.outside = any(4) == 0;
 	return q;
 }
@@ -141,18 +152,48 @@ static int by_pid(const void *a, const void *b)
 	return memcmp(a, b, PID_BYTES);
 }
 
+static int by_code(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(uint32_t));
+}
+
+/* Counted by planes, and row by row. */
+static void facets_equal(struct talent_facets *a, struct talent_facets *b)
+{
+	assert_false(a->failed || b->failed);
+	assert_memory_equal(a->levels, b->levels, sizeof(a->levels));
+	assert_memory_equal(a->status, b->status, sizeof(a->status));
+	assert_memory_equal(a->industries, b->industries, sizeof(a->industries));
+	assert_memory_equal(a->honours, b->honours, sizeof(a->honours));
+	assert_memory_equal(a->programmes, b->programmes, sizeof(a->programmes));
+	assert_memory_equal(a->areas, b->areas, sizeof(a->areas));
+	assert_memory_equal(a->ages, b->ages, sizeof(a->ages));
+	assert_int_equal(a->n_districts, b->n_districts);
+	qsort(a->districts, a->n_districts, sizeof(*a->districts), by_code);
+	qsort(b->districts, b->n_districts, sizeof(*b->districts), by_code);
+	for (size_t i = 0; i < a->n_districts; i++)
+		assert_true(a->districts[i].code == b->districts[i].code &&
+			    a->districts[i].n == b->districts[i].n);
+	assert_int_equal(a->n_occs, b->n_occs);
+	for (size_t i = 0; i < a->n_occs; i++) {
+		assert_true(i == 0 || a->occs[i - 1].digits < a->occs[i].digits);
+		assert_true(a->occs[i].digits == b->occs[i].digits && a->occs[i].n == b->occs[i].n);
+	}
+}
+
 static void search_equals_walk(struct talent_index *x, int day)
 {
 	static struct talent_hit hits[PEOPLE];
 	struct talent_query q = any_query();
 	struct talent_found found;
-	struct talent_facets *facets = calloc(1, sizeof(*facets));
+	struct talent_facets *facets = calloc(1, sizeof(*facets)), *slow = calloc(1, sizeof(*slow));
 	uint8_t after[PID_BYTES];
 	size_t limit = 1 + any(40), n = 0;
 	uint64_t total = 0, level[16] = { 0 }, honour[32] = { 0 };
 	bool first = true;
 
-	talent_index_find(x, &q, NULL, hits, limit, &found, facets);
+	assert_int_equal(talent_index_find(x, &q, NULL, hits, limit, &found, facets), 0);
+	assert_int_equal(found.day, day);
 	for (size_t i = 0; i < PEOPLE; i++) {
 		struct talent_state s;
 
@@ -163,13 +204,16 @@ static void search_equals_walk(struct talent_index *x, int day)
 		if (!talent_query_takes(&q, &s))
 			continue;
 		total++;
+		talent_facets_add(slow, &q, &s, day / 10000);
 		level[s.level]++;
 		for (unsigned k = 0; k < 32; k++)
 			honour[k] += s.honours >> k & 1;
 		if (n == found.n) { /* the next page */
 			assert_true(first || found.more);
 			if (!first || n)
-				talent_index_find(x, &q, after, hits, limit, &found, NULL);
+				assert_int_equal(
+					talent_index_find(x, &q, after, hits, limit, &found, NULL),
+					0);
 			first = false;
 			n = 0;
 			assert_true(found.n > 0);
@@ -185,6 +229,8 @@ static void search_equals_walk(struct talent_index *x, int day)
 		assert_true(s.honours == hits[n].state.honours && s.areas == hits[n].state.areas);
 		assert_true(s.programmes == hits[n].state.programmes);
 		assert_true(s.status == hits[n].state.status && s.in == hits[n].state.in);
+		assert_true(s.sex == hits[n].state.sex && s.chains == hits[n].state.chains);
+		assert_int_equal(s.industry, hits[n].state.industry);
 		memcpy(after, hits[n++].pid, PID_BYTES);
 	}
 	assert_int_equal(found.total, total);
@@ -192,8 +238,13 @@ static void search_equals_walk(struct talent_index *x, int day)
 	assert_int_equal(n, found.n);
 	assert_memory_equal(level, facets->levels, sizeof(level));
 	assert_memory_equal(honour, facets->honours, sizeof(honour));
+	talent_facets_end(facets);
+	talent_facets_end(slow);
+	facets_equal(facets, slow);
 	talent_facets_deinit(facets);
+	talent_facets_deinit(slow);
 	free(facets);
+	free(slow);
 }
 
 static struct person *person_of(const uint8_t pid[PID_BYTES])
@@ -201,14 +252,70 @@ static struct person *person_of(const uint8_t pid[PID_BYTES])
 	return bsearch(pid, people, PEOPLE, sizeof(*people), by_pid);
 }
 
-static bool row_of(void *arg, const uint8_t pid[PID_BYTES], struct text *row)
+static int row_of(void *arg, const uint8_t pid[PID_BYTES], struct text *row)
 {
 	struct person *p = person_of(pid);
 
 	(void)arg;
 	assert_non_null(p);
 	*row = (struct text){ p->row, p->n };
-	return p->n > 0;
+	return p->n > 0 ? 0 : ERR_NOTFOUND;
+}
+
+/* `arg`: the place of the next. */
+static int row_next(void *arg, uint8_t pid[PID_BYTES], struct text *row)
+{
+	size_t *at = arg;
+
+	while (*at < PEOPLE && !people[*at].n)
+		++*at;
+	if (*at == PEOPLE)
+		return ERR_NOTFOUND;
+	memcpy(pid, people[*at].pid, PID_BYTES);
+	*row = (struct text){ people[*at].row, people[*at].n };
+	++*at;
+	return 0;
+}
+
+/* What the people are now, at once or one by one. */
+static void some_change(struct talent_index *x, unsigned one_in_goes)
+{
+	struct talent_change changes[900];
+	size_t n = any(900);
+	bool at_once = any(2);
+
+	for (size_t i = 0; i < n; i++) {
+		struct person *p = &people[any(PEOPLE)];
+
+		p->n = 0;
+		if (any(10) >= one_in_goes)
+			person_make(p);
+		memcpy(changes[i].pid, p->pid, PID_BYTES);
+		changes[i].row = (struct text){ p->row, p->n };
+		if (!at_once)
+			assert_true(talent_index_put(x, &changes[i], 1));
+	}
+	/* Some people stand in it twice; then both have the last row. */
+	for (size_t i = 0; i < n && at_once; i++)
+		changes[i].row.n = person_of(changes[i].pid)->n;
+	if (at_once)
+		assert_true(talent_index_put(x, changes, n));
+}
+
+/* It answers nobody until it is made anew; what changes meanwhile is among the rows. */
+static void lost_and_made_anew(struct talent_index *x, int day)
+{
+	struct talent_query q = { 0 };
+	struct talent_found found;
+	size_t at = 0;
+
+	talent_index_lose(x);
+	assert_true(talent_index_lost(x));
+	some_change(x, 2);
+	assert_int_equal(talent_index_find(x, &q, NULL, NULL, 0, &found, NULL), ERR_NOMEM);
+	assert_int_equal(talent_index_day(x), 0);
+	assert_int_equal(talent_index_load(x, day, row_next, &at), 0);
+	assert_false(talent_index_lost(x));
 }
 
 static void searches_find_what_a_walk_finds(void **state)
@@ -230,31 +337,16 @@ static void searches_find_what_a_walk_finds(void **state)
 		qsort(people, PEOPLE, sizeof(*people), by_pid);
 		x = talent_index_open(rules, day);
 		for (unsigned round = 0; round < 30; round++) {
-			struct talent_change changes[900];
 			struct talent_index_stats st;
-			size_t n = any(900), there = 0;
-			bool at_once = any(2);
+			size_t there = 0;
 
-			for (size_t i = 0; i < n; i++) {
-				/* At times most of them go. */
-				struct person *p = &people[any(PEOPLE)];
-
-				p->n = 0;
-				if (any(10) > (round % 10 == 9 ? 8 : 1))
-					person_make(p);
-				memcpy(changes[i].pid, p->pid, PID_BYTES);
-				changes[i].row = (struct text){ p->row, p->n };
-				if (!at_once)
-					assert_true(talent_index_put(x, &changes[i], 1));
-			}
-			/* Some people stand in it twice; then both have the last row. */
-			for (size_t i = 0; i < n && at_once; i++)
-				changes[i].row.n = person_of(changes[i].pid)->n;
-			if (at_once)
-				assert_true(talent_index_put(x, changes, n));
+			/* At times most of them go. */
+			some_change(x, round % 10 == 9 ? 9 : 2);
+			if (any(8) == 0)
+				lost_and_made_anew(x, day);
 			if (any(3) == 0) {
 				day = 20120101 + (int)any(16) * 10000 + (int)any(12) * 100;
-				assert_true(talent_index_turn(x, day, row_of, NULL));
+				assert_int_equal(talent_index_turn(x, day, row_of, NULL), 0);
 			}
 			assert_int_equal(talent_index_day(x), day);
 			for (unsigned k = 0; k < 10; k++)
