@@ -86,7 +86,6 @@ static int intake_start(struct daemon *d, struct errmsg *m)
 					      .older = TABLE_OLDER,
 					      .person = TABLE_PERSON,
 					      .vault = TABLE_VAULT,
-					      .keys = TABLE_KEYS,
 					      .heard = TABLE_HEARD,
 					      .counts = TABLE_INTAKE,
 					      .refused = TABLE_REFUSED,

@@ -20,14 +20,13 @@ enum {
 	TABLE_VAULT,		    /* number → sealed identity */
 	TABLE_INTAKE,		    /* counters and check values */
 	TABLE_REFUSED,		    /* rows refused lately */
-	TABLE_KEYS,		    /* number in the vault → the person's own key, wrapped */
 	TABLE_SCRUB,		    /* empty; store_scrub() */
 	TABLE_SEALED,		    /* number in the vault → sealed to which registrar, where */
 	TABLE_HEARD,		    /* number in the vault → month of the newest record */
 	DESK_TABLES_END
 };
 #define DESK_TABLE_NAMES \
-	"view", "older", "person", "vault", "intake", "refused", "key", "scrub", "sealed", "heard"
+	"view", "older", "person", "vault", "intake", "refused", "scrub", "sealed", "heard"
 
 #define DESK_WATCHES 32
 

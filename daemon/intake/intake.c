@@ -31,7 +31,7 @@ int intake_open(struct intake **out, const struct intake_conf *conf)
 	struct intake *in = calloc(1, sizeof *in);
 	size_t n;
 
-	assert(conf->keys >= LEDGER_TABLES && conf->vault >= LEDGER_TABLES);
+	assert(conf->vault >= LEDGER_TABLES);
 	if (!in)
 		return ERR_NOMEM;
 	(void)fault_defs(&n);
@@ -52,7 +52,6 @@ int intake_open(struct intake **out, const struct intake_conf *conf)
 				.vault = conf->vault,
 				.state = conf->counts },
 			.sealing = conf->sealing,
-			.keys = conf->keys,
 			.heard = conf->heard },
 		.view = { .view = conf->view, .older = conf->older },
 		.counts = conf->counts,

@@ -18,7 +18,7 @@ struct intake_run;
 struct intake_conf {
 	struct ledger *ledger;
 	const struct secrets *secrets;
-	int view, older, person, vault, keys, counts, refused; /* tables of the ledger's store */
+	int view, older, person, vault, counts, refused; /* tables of the ledger's store */
 	int heard;		       /* likewise; 0: nobody asks when who was heard of */
 	const struct sealing *sealing; /* NULL: identities are sealed to nobody */
 	const char *spool_dir;	 /* on the store's disk; refused rows lie there, nameless, while an

@@ -3,14 +3,15 @@
  * decrypted (most rows name somebody who is known already). New → sealed and appended to `vault`
  * under the next number. Other → opened, renewed, sealed again over the old value.
  *
- *     vault:   number (u64) → name tag (8) | phone tag (8) | pid (16) | nonce (24) | sealed
- *     sealed:  XChaCha20-Poly1305-IETF, the person's own key, associated data the pid, over
+ *     vault:   number (u64) → name tag (8) | phone tag (8) | pid (16) | nonce (24) | key | sealed
+ *     key:     nonce (24) | the person's own key (32) under vault.key           + 16 bytes of tag
+ *     sealed:  under the person's own key, over
  *              format (u8 = 1) | lengths of name, doc_type, doc_number, phone (u16 each)
  *              | these four                                        + 16 bytes of tag
- *     key:     number (u64) → nonce (24) | the person's own key (32) under vault.key, likewise
+ *     both:    XChaCha20-Poly1305-IETF, associated data the pid
  *
- * A key is made anew with each sealing. Without its row a value is one of an older version, sealed
- * under vault.key itself. A value that ends behind its nonce was shredded: its key is gone.
+ * A key is made anew with each sealing, and stands in the row that it opens: a table of its own
+ * would cost a commit two pages more. A value that ends behind its pid was shredded.
  *
  * Tags are keyed: the name tag is the one in the ledger (linking key), the phone tag SipHash-2-4
  * under a key of the vault; zeros: no phone. The nonce is random, 192 bits, new for each sealing.
@@ -31,7 +32,10 @@
 #define SEAL_BYTES crypto_aead_xchacha20poly1305_ietf_ABYTES
 #define TAGS_BYTES (NAME_TAG_BYTES + TAG_BYTES)
 #define NONCE_AT (PIDS_AT + PID_BYTES)
-#define FRONT_BYTES (NONCE_AT + NONCE_BYTES)
+#define KEY_AT (NONCE_AT + NONCE_BYTES)
+#define WRAPPED_BYTES (NONCE_BYTES + SECRET_BYTES + SEAL_BYTES)
+#define FRONT_BYTES (KEY_AT + WRAPPED_BYTES)
+#define SHREDDED_BYTES NONCE_AT /* of a value whose person was shredded */
 #define PARTS 4
 _Static_assert(PIDS_AT == TAGS_BYTES, "pids.c reads the pid where vault.c puts it");
 #define PLAIN_HEAD (1 + 2 * PARTS)
@@ -102,44 +106,20 @@ static const struct fresh *next_nonce(struct nonces *n, size_t wanted)
 
 /* ---- a person's own key ---- */
 
-#define WRAPPED_BYTES (NONCE_BYTES + SECRET_BYTES + SEAL_BYTES)
-
-static void key_put(struct store_txn *t, const struct vault *v, uint64_t number,
+static void key_wrap(uint8_t row[WRAPPED_BYTES], const struct vault *v,
 	const uint8_t pid[PID_BYTES], const struct fresh *f)
 {
-	uint8_t at[8], row[WRAPPED_BYTES];
-
-	put_u64(at, number);
 	memcpy(row, f->key_nonce, NONCE_BYTES);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(row + NONCE_BYTES, NULL, f->key, SECRET_BYTES,
 		pid, PID_BYTES, NULL, f->key_nonce, secrets_vault_key(v->secrets));
-	store_put(t, v->keys, (struct text){ (const char *)at, 8 },
-		(struct text){ (const char *)row, sizeof row });
 }
 
-/* The key of a value. */
-static int key_get(struct store_txn *t, const struct vault *v, uint64_t number,
-	const uint8_t pid[PID_BYTES], uint8_t key[SECRET_BYTES])
+static bool key_unwrap(uint8_t key[SECRET_BYTES], const struct vault *v,
+	const uint8_t pid[PID_BYTES], const uint8_t row[WRAPPED_BYTES])
 {
-	struct text row;
-	uint8_t at[8];
-	int err;
-
-	put_u64(at, number);
-	err = store_get(t, v->keys, (struct text){ (const char *)at, 8 }, &row);
-	if (err == ERR_NOTFOUND) {
-		memcpy(key, secrets_vault_key(v->secrets), SECRET_BYTES);
-		return 0;
-	}
-	if (err)
-		return err;
-	return row.n == WRAPPED_BYTES &&
-			       crypto_aead_xchacha20poly1305_ietf_decrypt(key, NULL, NULL,
-				       (const uint8_t *)row.p + NONCE_BYTES, row.n - NONCE_BYTES,
-				       pid, PID_BYTES, (const uint8_t *)row.p,
-				       secrets_vault_key(v->secrets)) == 0
-		       ? 0
-		       : ERR_DAMAGED;
+	return crypto_aead_xchacha20poly1305_ietf_decrypt(key, NULL, NULL, row + NONCE_BYTES,
+		       WRAPPED_BYTES - NONCE_BYTES, pid, PID_BYTES, row,
+		       secrets_vault_key(v->secrets)) == 0;
 }
 
 /* The plain form of a person; 0 when a part is over its bounds (record_check lets none through). */
@@ -163,24 +143,22 @@ static size_t lay_out(uint8_t plain[PLAIN_MAX], const struct vault_item *i)
 
 /* Opens a value of the vault into `plain`; the parts point into it. ERR_NOTFOUND: it was shredded.
  */
-static int unseal(struct store_txn *t, const struct vault *v, uint64_t number,
-	const uint8_t pid[PID_BYTES], struct text value, uint8_t plain[PLAIN_MAX],
-	struct text parts[PARTS])
+static int unseal(const struct vault *v, const uint8_t pid[PID_BYTES], struct text value,
+	uint8_t plain[PLAIN_MAX], struct text parts[PARTS])
 {
 	uint8_t key[SECRET_BYTES];
-	int err;
+	int err = 0;
 	const uint8_t *p = (const uint8_t *)value.p;
 	size_t at = PLAIN_HEAD;
 	unsigned long long n = 0;
 
-	if (value.n == FRONT_BYTES)
+	if (value.n == SHREDDED_BYTES)
 		return ERR_NOTFOUND;
 	if (value.n < FRONT_BYTES + SEAL_BYTES + PLAIN_HEAD ||
 		value.n - FRONT_BYTES - SEAL_BYTES > PLAIN_MAX)
 		return ERR_DAMAGED;
-	err = key_get(t, v, number, pid, key);
-	if (err)
-		return err;
+	if (!key_unwrap(key, v, pid, p + KEY_AT))
+		return ERR_DAMAGED;
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain, &n, NULL, p + FRONT_BYTES,
 		    value.n - FRONT_BYTES, pid, PID_BYTES, p + NONCE_AT, key) != 0 ||
 		plain[0] != 1)
@@ -219,7 +197,7 @@ static void seal(struct store_txn *t, const struct vault *v, uint64_t number,
 	memcpy(value + NONCE_AT, fresh->nonce, NONCE_BYTES);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(value + FRONT_BYTES, NULL, plain, n, i->pid,
 		PID_BYTES, NULL, fresh->nonce, fresh->key);
-	key_put(t, v, number, i->pid, fresh);
+	key_wrap(value + KEY_AT, v, i->pid, fresh);
 	if (append)
 		store_append(t, v->tables.vault, key, sealed);
 	else
@@ -251,7 +229,7 @@ static bool renew(struct store_txn *t, const struct vault *v, uint64_t number, s
 				memcmp(stands.p + NAME_TAG_BYTES, i->phone_tag, TAG_BYTES) == 0))
 			return false;
 		if (no_phone && memcmp(stands.p + NAME_TAG_BYTES, no_tag, TAG_BYTES) != 0) {
-			if (unseal(t, v, number, i->pid, stands, plain, parts) == 0) {
+			if (unseal(v, i->pid, stands, plain, parts) == 0) {
 				i->phone = parts[3];
 				memcpy(i->phone_tag, stands.p + NAME_TAG_BYTES, TAG_BYTES);
 			} else {
@@ -262,7 +240,7 @@ static bool renew(struct store_txn *t, const struct vault *v, uint64_t number, s
 			}
 		}
 	}
-	if (stands.n == FRONT_BYTES && v->heard) /* back after it was shredded: a new term */
+	if (stands.n == SHREDDED_BYTES && v->heard) /* back after it was shredded: a new term */
 		heard_back(t, v->heard, number, clock_wall_ms());
 	seal(t, v, number, i, next_nonce(nonces, 1), false);
 	explicit_bzero(plain, sizeof plain);
@@ -280,7 +258,7 @@ static int open_number(struct store_txn *t, const struct vault *v, uint64_t numb
 	put_u64(key, number);
 	err = store_get(t, v->tables.vault, (struct text){ (const char *)key, 8 }, &value);
 	if (!err)
-		err = unseal(t, v, number, pid, value, plain, parts);
+		err = unseal(v, pid, value, plain, parts);
 	if (!err)
 		*out = (struct identity){ .name = parts[0],
 			.doc_type = parts[1],
@@ -409,7 +387,7 @@ bool vault_holds(
 int vault_erase(struct store_txn *t, const struct vault *v, const uint8_t pid[PID_BYTES])
 {
 	uint64_t number = pids_search(t, &v->tables, pid);
-	uint8_t at[8], value[FRONT_BYTES] = { 0 };
+	uint8_t at[8], value[SHREDDED_BYTES] = { 0 };
 	struct text key = { (const char *)at, 8 }, stands;
 	int err;
 
@@ -417,12 +395,11 @@ int vault_erase(struct store_txn *t, const struct vault *v, const uint8_t pid[PI
 	if (number == 0)
 		return store_txn_err(t) ? store_txn_err(t) : ERR_NOTFOUND;
 	err = store_get(t, v->tables.vault, key, &stands);
-	if (!err && stands.n == FRONT_BYTES)
+	if (!err && stands.n == SHREDDED_BYTES)
 		err = ERR_NOTFOUND;
 	if (err)
 		return err;
 	memcpy(value + PIDS_AT, pid, PID_BYTES);
-	store_del(t, v->keys, key);
 	store_put(t, v->tables.vault, key, (struct text){ (const char *)value, sizeof value });
 	return store_txn_err(t);
 }

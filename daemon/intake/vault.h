@@ -1,8 +1,8 @@
 /* The vault: who stands behind a pid. Identities are encrypted person by person under vault.key;
  * the vault never leaves its collector, and is read only for a registrar or to be sealed to one.
  *
- * Three tables: `person` finds (pids.c), `vault` holds, `key` opens (vault.c draws both). The
- * newest name and the newest phone given stand; a row without a phone leaves the one known. */
+ * Two tables: `person` finds (pids.c), `vault` holds (vault.c draws it). The newest name and the
+ * newest phone given stand; a row without a phone leaves the one known. */
 #ifndef COLLECTOR_VAULT_H
 #define COLLECTOR_VAULT_H
 
@@ -25,7 +25,6 @@ struct vault {
 	struct pids *pids;	       /* borrowed; only vault_put() needs it */
 	struct pids_tables tables;
 	const struct sealing *sealing; /* NULL: no registrar is configured */
-	int keys;		       /* table: number → the person's own key, wrapped */
 	int heard;		       /* table of heard.h; 0: nobody asks when who was heard of */
 };
 
@@ -53,9 +52,9 @@ MUST_CHECK int vault_get(struct store_txn *t, const struct vault *v, const uint8
 bool vault_holds(
 	struct store_txn *t, const struct vault *v, uint64_t number, uint8_t pid[PID_BYTES]);
 
-/* Shreds an identity, inside a job: the person's key goes, and so does the value; the pid stays,
- * and every record. ERR_NOTFOUND: nothing is held. What lies in pages that the store has freed is
- * gone after store_scrub(). */
+/* Shreds an identity, inside a job: the value goes, and with it the person's own key; the pid
+ * stays, and every record. ERR_NOTFOUND: nothing is held. What lies in pages that the store has
+ * freed is gone after store_scrub(). */
 MUST_CHECK int vault_erase(
 	struct store_txn *t, const struct vault *v, const uint8_t pid[PID_BYTES]);
 

@@ -23,8 +23,8 @@
 #include <assert.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -401,10 +401,8 @@ static void *writer_main(void *arg)
 	struct store *s = arg;
 	struct group g;
 	const char *folder = strrchr(s->place.dir, '/');
-	char name[16];
 
-	snprintf(name, sizeof name, "store %s", folder ? folder + 1 : s->place.dir);
-	pthread_setname_np(pthread_self(), name);
+	pthread_setname_np(pthread_self(), folder && strlen(folder) <= 15 ? folder + 1 : "store");
 	while (take_group(s, &g))
 		run_group(s, &g);
 	settle(s);

@@ -21,13 +21,12 @@ enum {
 	T_VAULT,
 	T_INTAKE,
 	T_REFUSED,
-	T_KEYS,
 	T_SCRUB,
 	T_SEALED,
 	T_HEARD
 };
 static const char *const fixture_tables[] = { "view", "older", "person", "vault", "intake",
-	"refused", "key", "scrub", "sealed", "heard" };
+	"refused", "scrub", "sealed", "heard" };
 
 #define HEAD \
 	"enrolment_no,class_no,name,doc_type,doc_number,phone,type,channel,institution,status_" \
@@ -89,7 +88,6 @@ static inline void fixture_open(struct fixture *f)
 							 .older = T_OLDER,
 							 .person = T_PERSON,
 							 .vault = T_VAULT,
-							 .keys = T_KEYS,
 							 .heard = T_HEARD,
 							 .counts = T_INTAKE,
 							 .refused = T_REFUSED,

@@ -44,7 +44,7 @@ static inline uint64_t records_in(struct fixture *f, int table)
 static inline void expect_person(
 	struct fixture *f, unsigned index, const char *name, const char *phone)
 {
-	const struct vault v = { f->secrets, NULL, { T_PERSON, T_VAULT, T_INTAKE }, NULL, T_KEYS };
+	const struct vault v = { f->secrets, NULL, { T_PERSON, T_VAULT, T_INTAKE } };
 	uint8_t pid[PID_BYTES];
 	struct identity id;
 	struct store_txn *t;

@@ -47,7 +47,6 @@ static void open_sealing(struct world *w, bool sealing)
 							 .older = T_OLDER,
 							 .person = T_PERSON,
 							 .vault = T_VAULT,
-							 .keys = T_KEYS,
 							 .counts = T_INTAKE,
 							 .refused = T_REFUSED,
 							 .sealing = f->sealing,

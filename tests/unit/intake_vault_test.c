@@ -205,7 +205,7 @@ static int damage(struct store_txn *t, void *arg)
 static void damaged_values(void **state)
 {
 	struct fixture *f = *state;
-	const struct vault v = { f->secrets, NULL, { T_PERSON, T_VAULT, T_INTAKE }, NULL, T_KEYS };
+	const struct vault v = { f->secrets, NULL, { T_PERSON, T_VAULT, T_INTAKE } };
 	uint8_t pid[PID_BYTES];
 	char number[19];
 
