@@ -259,7 +259,7 @@ $(B)/man/tally-%.conf.5: deploy/man/tally-conf.5.in $(B)/tally-%
 install: all man
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/systemd/system \
 		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 \
-		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/tally
+		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/tally/rules
 	install -m 755 $(B)/tallyctl $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(B)/tally-collector $(B)/tally-aggregator $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 deploy/systemd/*.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
@@ -268,6 +268,7 @@ install: all man
 	install -m 644 $(filter %.7,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man7/
 	install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 README.md NEWS.md LICENSE deploy/examples/*.conf $(DESTDIR)$(PREFIX)/share/doc/tally/
+	install -m 644 deploy/examples/rules/*.rule daemon/talent/rules/*.rule $(DESTDIR)$(PREFIX)/share/doc/tally/rules/
 
 .PHONY: help
 help:

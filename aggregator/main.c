@@ -65,16 +65,19 @@ static const char *const tables[] = { DESK_TABLE_NAMES };
 static int check(const struct conf *c, struct errmsg *m)
 {
 	const char *words = registers_init();
-	struct forms *fs;
 	int err = words || hash_init() ? ERR_INVALID : children_check(c, m);
 
 	if (words)
 		errmsg_set(m, "%s", words);
 	if (err)
 		return err;
-	fs = office_forms(c, m);
-	forms_close(fs);
-	return fs ? 0 : ERR_INVALID;
+	return office_check(c, m);
+}
+
+static void reload(struct daemon *d, const struct conf *next)
+{
+	children_reload(d, next);
+	office_reload(d, next);
 }
 
 static void status(struct daemon *d, json_t *object)
@@ -161,7 +164,7 @@ int main(int argc, char **argv)
 		.n_after_links = 1,
 		.check = check,
 		.signer_of = children_signer,
-		.reload = children_reload,
+		.reload = reload,
 		.backup = office_backup,
 		.backup_last = registrar_backup,
 		.denied = registrar_denied,

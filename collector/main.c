@@ -26,7 +26,6 @@ static const char *const tables[] = { DESK_TABLE_NAMES };
 static int check(const struct conf *conf, struct errmsg *m)
 {
 	const char *district = conf_text(conf, "district"), *words = registers_init();
-	struct forms *fs;
 
 	if (words) {
 		errmsg_set(m, "%s", words);
@@ -38,9 +37,7 @@ static int check(const struct conf *conf, struct errmsg *m)
 			conf_file(conf), conf_line(conf, "district"), district);
 		return ERR_INVALID;
 	}
-	fs = office_forms(conf, m);
-	forms_close(fs);
-	return fs ? 0 : ERR_INVALID;
+	return office_check(conf, m);
 }
 
 static void status(struct daemon *d, json_t *object)
@@ -79,6 +76,7 @@ int main(int argc, char **argv)
 		.status = status,
 		.metrics = metrics,
 		.check = check,
+		.reload = office_reload,
 		.backup = office_backup,
 		.backup_last = registrar_backup,
 		.denied = registrar_denied,

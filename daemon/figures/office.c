@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 
 #define RETRY_MS 5000
 #define STUCK_MS 60000
@@ -27,6 +28,23 @@ const struct conf_row office_conf_rows[OFFICE_CONF_ROWS_N] = {
 		.help_en = "A file *.tsv with the due days of returns (form, kind of period, days "
 			   "after its end) that takes the place of the one built in.",
 		.help_zh = "上报日历（*.tsv：表、报告期别、期后天数）；给出后取代内置日历。" },
+	{ .name = "rules_dir",
+		.type = CONF_PATH,
+		.example = "\"/etc/tally/rules\"",
+		.help_en =
+			"Rule files (*.rule) of the talent database: who gets in (gate), what an "
+			"honour opens (chain), what raises an alert. A file takes the place of the "
+			"built-in one of its name (gate, chains, alerts, person), others are "
+			"added. "
+			"The gates must be the same at the city and in all its districts: status "
+			"tells (rules.gates). Read at the start.",
+		.help_zh = "人才库规则文件（*."
+			   "rule）所在目录：入库条件（gate）、荣誉可申请的事项（chain）、"
+			   "警示（alert）。与内置文件（gate、chains、alerts、person）同名者取代之，"
+			   "其余为"
+			   "增补。市与各区的入库条件应一致，可由 status 的 rules.gates "
+			   "核对；启动时读取"
+			   "。" },
 	{ .name = "views_limit",
 		.type = CONF_SIZE,
 		.preset = "64GiB",
@@ -39,9 +57,40 @@ const struct conf_row office_conf_rows[OFFICE_CONF_ROWS_N] = {
 
 /* ---- parts ---- */
 
-struct forms *office_forms(const struct conf *c, struct errmsg *m)
+static struct forms *forms_of(const struct conf *c, struct errmsg *m)
 {
 	return forms_open_place(conf_text(c, "forms_dir"), conf_text(c, "calendar"), m);
+}
+
+static struct talent_rules *rules_of(const struct conf *c, struct errmsg *m)
+{
+	return talent_rules_place(conf_text(c, "rules_dir"), m);
+}
+
+int office_check(const struct conf *c, struct errmsg *m)
+{
+	struct forms *fs = forms_of(c, m);
+	struct talent_rules *rules = fs ? rules_of(c, m) : NULL;
+	int err = rules ? 0 : ERR_INVALID;
+
+	talent_rules_close(rules);
+	forms_close(fs);
+	return err;
+}
+
+void office_reload(struct daemon *d, const struct conf *next)
+{
+	struct errmsg m;
+	struct talent_rules *rules = rules_of(next, &m);
+	struct talent_mark *mark = calloc(1, sizeof(*mark));
+
+	if (rules && mark) {
+		talent_mark(mark, rules);
+		if (strcmp(mark->all, office_of(d)->mark.all) != 0)
+			log_warning("run", "reload: the rules have changed and need a restart");
+	}
+	free(mark);
+	talent_rules_close(rules);
 }
 
 static int forms_start(struct daemon *d, struct errmsg *m)
@@ -54,13 +103,17 @@ static int forms_start(struct daemon *d, struct errmsg *m)
 	random_bytes(&o->life, sizeof(o->life));
 	o->area = ledger_own(d->ledger);
 	o->on_demand = strcmp(d->program->role, "aggregator") != 0;
-	o->forms = office_forms(d->conf, m);
-	if (o->forms && !o->on_demand)
-		o->rules = talent_rules_open(talent_sources, talent_sources_n, m);
-	if (!o->forms || (!o->on_demand && !o->rules)) {
+	o->forms = forms_of(d->conf, m);
+	o->rules = o->forms ? rules_of(d->conf, m) : NULL;
+	if (!o->rules) {
 		forms_close(o->forms);
 		free(o);
 		return ERR_INVALID;
+	}
+	talent_mark(&o->mark, o->rules);
+	if (o->on_demand) { /* nobody looks for talents here */
+		talent_rules_close(o->rules);
+		o->rules = NULL;
 	}
 	d->office = o;
 	return 0;
@@ -198,6 +251,11 @@ bool office_alive(struct daemon *d)
 	return !s.waiting || s.progress_ms + STUCK_MS > now;
 }
 
+static const char *gate_today(const struct office *o)
+{
+	return talent_mark_gate(&o->mark, clock_date(clock_wall_ms()));
+}
+
 void office_status(struct daemon *d, json_t *object)
 {
 	struct office *o = office_of(d);
@@ -216,6 +274,9 @@ void office_status(struct daemon *d, json_t *object)
 			(json_int_t)st.used_bytes, "limit_bytes", (json_int_t)st.limit_bytes,
 			"stopped_origin", (json_int_t)s.stopped_origin, "stopped_at",
 			(json_int_t)s.stopped_at));
+	json_object_set_new(object, "rules",
+		json_pack("{s:s, s:s, s:s}", "gate", gate_today(o), "gates", o->mark.gates, "all",
+			o->mark.all));
 }
 
 void office_metrics(struct daemon *d, struct buf *out)
@@ -223,7 +284,12 @@ void office_metrics(struct daemon *d, struct buf *out)
 	struct views *v = office_of(d)->views;
 	struct store_txn *t;
 	struct views_state s;
+	char rules[96];
 
+	snprintf(rules, sizeof(rules), "gate=\"%s\",gates=\"%s\",all=\"%s\"",
+		gate_today(office_of(d)), office_of(d)->mark.gates, office_of(d)->mark.all);
+	metric(out, "tally_rules_info", "gauge",
+		"The gate in force today; equal gates, equal people get in.", rules, 1);
 	views_state(v, &s);
 	metric(out, "tally_fold_entries_total", "counter", "Entries folded since the start.", NULL,
 		(double)s.entries);

@@ -11,12 +11,14 @@
 
 #include "daemon/fold/views.h"
 #include "daemon/run/run.h"
+#include "daemon/talent/talent_place.h"
 
 struct office {
 	uint32_t area; /* of this node: everything counts there */
 	bool on_demand;
 	struct forms *forms;
 	struct talent_rules *rules; /* of the talent database; NULL: on demand, it is not kept */
+	struct talent_mark mark;    /* of the rules that this node goes by */
 	struct views *views;
 	uint64_t life;	      /* of this process and its list of children; see office_moment() */
 	pthread_mutex_t lock; /* guards children, life */
@@ -37,7 +39,7 @@ static inline struct daemon *daemon_of(const struct api_call *call)
 }
 
 /* Settings of the office, for a program's table of rows. */
-#define OFFICE_CONF_ROWS_N 3
+#define OFFICE_CONF_ROWS_N 4
 extern const struct conf_row office_conf_rows[OFFICE_CONF_ROWS_N];
 
 /* For daemon_program.before_links. Of an aggregator the views follow by themselves. */
@@ -48,8 +50,11 @@ extern const struct daemon_part office_parts[OFFICE_PARTS];
 #define OFFICE_ROUTES 6
 extern const struct api_route office_routes[OFFICE_ROUTES];
 
-/* The forms as configured; NULL and words (file and line). For daemon_program.check. */
-struct forms *office_forms(const struct conf *c, struct errmsg *m);
+/* Forms and rules as configured: ERR_INVALID and words (file and line). For daemon_program.check.
+ */
+MUST_CHECK int office_check(const struct conf *c, struct errmsg *m);
+/* For daemon_program.reload: says whether the rules that stand there now wait for a restart. */
+void office_reload(struct daemon *d, const struct conf *next);
 /* For daemon_program.backup, alive, status, metrics. */
 MUST_CHECK int office_backup(struct daemon *d, const char *dir, struct errmsg *m);
 bool office_alive(struct daemon *d);

@@ -41,7 +41,7 @@ static void mark(const void *arg, int today, uint8_t out[8])
 	const struct talent_gate *gate = talent_gate_at(a->rules, today);
 	uint8_t hash[KEY_HASH_BYTES];
 
-	hash_key(hash, (struct text){ (const char *)a->rules->digest, HASH_BYTES },
+	hash_key(hash, (struct text){ (const char *)a->rules->gates_digest, HASH_BYTES },
 		text_of(gate ? gate->version : ""));
 	memcpy(out, hash, 8);
 }

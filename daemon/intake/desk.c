@@ -12,7 +12,7 @@
 #include "daemon/intake/refused.h"
 #include "daemon/intake/template.h"
 #include "daemon/loop/watch.h"
-#include "daemon/talent/talent_rules.h"
+#include "daemon/talent/talent_place.h"
 
 #define STATUS_MS 5000
 
@@ -113,7 +113,7 @@ static int admission_start(struct daemon *d, struct errmsg *m)
 
 	if (!c->secrets || !(key[0] || conf_number(d->conf, "retention_years")))
 		return 0; /* nobody asks who is in the talent database */
-	c->rules = talent_rules_open(talent_sources, talent_sources_n, m);
+	c->rules = talent_rules_place(conf_text(d->conf, "rules_dir"), m);
 	if (!c->rules)
 		return ERR_INVALID;
 	err = key[0] ? admission_open(&c->admission,

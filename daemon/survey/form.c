@@ -317,11 +317,11 @@ struct forms *forms_open_files(struct text files, struct errmsg *m)
 
 /* ---- a directory of files ---- */
 
-static bool is_form_file(const char *name)
+static bool ends_in(const char *name, const char *suffix)
 {
-	size_t n = strlen(name);
+	size_t n = strlen(name), k = strlen(suffix);
 
-	return n > 5 && name[0] != '.' && strcmp(name + n - 5, ".form") == 0;
+	return n > k && name[0] != '.' && strcmp(name + n - k, suffix) == 0;
 }
 
 /* The whole file, NUL-terminated; NULL and words. */
@@ -351,7 +351,8 @@ static char *file_read(const char *path, struct errmsg *m)
 	return text;
 }
 
-static int dir_list(const char *dir, struct form_source *out, size_t *n, struct errmsg *m)
+int form_dir_files(const char *dir, const char *suffix, struct form_source *out, size_t size,
+	size_t *n, struct errmsg *m)
 {
 	DIR *d = opendir(dir);
 	int err = 0;
@@ -363,10 +364,10 @@ static int dir_list(const char *dir, struct form_source *out, size_t *n, struct 
 	for (struct dirent *e = readdir(d); e && !err; e = readdir(d)) {
 		char path[4096];
 
-		if (!is_form_file(e->d_name))
+		if (!ends_in(e->d_name, suffix))
 			continue;
-		if (*n == FILES_MAX) {
-			errmsg_set(m, "%s: more form files than can be held", dir);
+		if (*n == size) {
+			errmsg_set(m, "%s: more files *%s than can be held", dir, suffix);
 			err = ERR_LIMIT;
 			break;
 		}
@@ -386,7 +387,7 @@ struct forms *forms_open_dir(const char *dir, struct errmsg *m)
 	struct forms *fs = NULL;
 	size_t n = 0;
 
-	if (dir_list(dir, found, &n, m) == 0)
+	if (form_dir_files(dir, ".form", found, FILES_MAX, &n, m) == 0)
 		fs = forms_open(found, n, m);
 	sources_free(found, n);
 	return fs;
@@ -424,7 +425,7 @@ struct forms *forms_open_place(const char *dir, const char *calendar, struct err
 	int err = calendar_add(found, &n, calendar, m);
 
 	if (!err && dir[0])
-		err = dir_list(dir, found, &n, m);
+		err = form_dir_files(dir, ".form", found, FILES_MAX, &n, m);
 	for (size_t i = 0; !dir[0] && i < form_sources_n && i < FORMS_MAX && !err; i++)
 		err = source_add(
 			found, &n, strdup(form_sources[i].name), strdup(form_sources[i].text));

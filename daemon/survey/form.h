@@ -296,6 +296,11 @@ struct forms *forms_open_dir(const char *dir, struct errmsg *m);
 /* The forms of a directory ("": those of the program) with the calendar of a file ("": that of the
  * program). */
 struct forms *forms_open_place(const char *dir, const char *calendar, struct errmsg *m);
+/* Appends the files of a directory whose names end in `suffix` (".form") to out, which has room for
+ * `size`: name and text are the caller's, to free() one by one, also after an error (words in m).
+ * In the order in which the directory has them. */
+MUST_CHECK int form_dir_files(const char *dir, const char *suffix, struct form_source *out,
+	size_t size, size_t *n, struct errmsg *m);
 /* The same from what `files` of another set holds. */
 struct forms *forms_open_files(struct text files, struct errmsg *m);
 void forms_close(struct forms *fs);

@@ -99,6 +99,28 @@ const struct talent_clause *talent_clauses_read(
 	return first;
 }
 
+static void node_print(struct buf *out, const struct node *n)
+{
+	buf_printf(out, "%d %zu %s %zu %s\n", n->kind, n->name.n, n->name.p ? n->name.p : "",
+		n->text.n, n->text.p ? n->text.p : "");
+	for (const struct node *i = n->inside; i; i = i->next)
+		node_print(out, i);
+	buf_str(out, ".\n");
+}
+
+/* Adds a gate: a sum without order, since the order of files says nothing. */
+static void gate_digest(struct talent_rules *t, const struct node *section)
+{
+	uint8_t hash[HASH_BYTES];
+	struct buf b = { 0 };
+
+	node_print(&b, section);
+	hash_entry(hash, buf_as_text(&b));
+	for (size_t i = 0; i < HASH_BYTES; i++)
+		t->gates_digest[i] ^= hash[i];
+	buf_deinit(&b);
+}
+
 static void gate_read(struct loader *l, struct talent_rules *t, const struct node *section)
 {
 	const struct talent_gate **at = &t->gates;
@@ -123,6 +145,8 @@ static void gate_read(struct loader *l, struct talent_rules *t, const struct nod
 	*at = g;
 	if (++t->n_gates > TALENT_GATES_MAX)
 		form_refuse(l, section->line, "more gates than can be held", section->text);
+	if (!l->failed)
+		gate_digest(t, section);
 }
 
 static void chain_read(struct loader *l, struct talent_rules *t, const struct node *section)

@@ -60,6 +60,7 @@ struct talent_rules {
 	const struct talent_clause *running;
 	const struct talent_alert *alerts; /* talent_alert.h; in the order of the files */
 	uint8_t digest[HASH_BYTES];	   /* of all files */
+	uint8_t gates_digest[HASH_BYTES];  /* of what stands in the gates, whatever the file */
 	struct forms *memory;
 };
 
