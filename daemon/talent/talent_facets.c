@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define FEW 6 /* of a block: each is looked at */
+
 static void bits_add(uint64_t counts[32], uint32_t bits)
 {
 	for (; bits; bits &= bits - 1)
@@ -26,9 +28,14 @@ static void district_add(struct talent_facets *f, uint32_t code, uint64_t n)
 
 /* ---- occupations: a table by hash while they are counted ---- */
 
+static size_t occ_hash(uint32_t digits)
+{
+	return digits * 2654435761u >> 12;
+}
+
 static struct talent_occ_count *occ_place(struct talent_facets *f, uint32_t digits)
 {
-	size_t i = digits * 2654435761u >> 8 & (f->occs_room - 1);
+	size_t i = occ_hash(digits) & (f->occs_room - 1);
 
 	while (f->occs[i].n && f->occs[i].digits != digits)
 		i = (i + 1) & (f->occs_room - 1);
@@ -55,7 +62,7 @@ static bool occs_grow(struct talent_facets *f)
 	return true;
 }
 
-static void occ_add(struct talent_facets *f, uint32_t digits)
+static void occ_add_slowly(struct talent_facets *f, uint32_t digits)
 {
 	struct talent_occ_count *o;
 
@@ -64,6 +71,21 @@ static void occ_add(struct talent_facets *f, uint32_t digits)
 	o = occ_place(f, digits);
 	o->digits = digits;
 	f->n_occs += o->n++ == 0;
+}
+
+static inline void occ_add(struct talent_facets *f, uint32_t digits)
+{
+	struct talent_occ_count *o;
+
+	/* Most often it stands where it belongs. */
+	if (f->occs_room) {
+		o = &f->occs[occ_hash(digits) & (f->occs_room - 1)];
+		if (o->digits == digits && o->n) {
+			o->n++;
+			return;
+		}
+	}
+	occ_add_slowly(f, digits);
 }
 
 static int by_digits(const void *a, const void *b)
@@ -126,10 +148,8 @@ void talent_facets_deinit(struct talent_facets *f)
 
 struct block_facets {
 	struct talent_facets *f;
-	const struct talent_query *q;
-	const struct reading *r;
+	const struct search *s;
 	const struct block *b;
-	int year;
 };
 
 /* A value as far as its bits are known, and how many rows have it. */
@@ -141,18 +161,25 @@ struct number {
 
 static const uint64_t *plane_of(const struct block_facets *x, unsigned bit)
 {
-	unsigned plane = x->r->planes.of[bit];
+	unsigned plane = x->s->reading.planes.of[bit];
 
 	return plane < x->b->n_planes ? x->b->planes[plane] : NULL;
 }
 
 /* Those of `rows` that have a bit: into `with`; how many. */
 static unsigned with_bit(
-	const uint64_t rows[WORDS], const uint64_t plane[WORDS], uint64_t with[WORDS])
+	const uint64_t *restrict rows, const uint64_t *restrict plane, uint64_t *restrict with)
 {
 	for (unsigned i = 0; i < WORDS; i++)
 		with[i] = rows[i] & plane[i];
 	return rows_count(with);
+}
+
+static void without_bit(
+	const uint64_t *restrict rows, const uint64_t *restrict plane, uint64_t *restrict without)
+{
+	for (unsigned i = 0; i < WORDS; i++)
+		without[i] = rows[i] & ~plane[i];
 }
 
 /* Rows by the value of a column: those with its highest bit and those without it, each again by the
@@ -177,8 +204,7 @@ static void numbers_add(const struct block_facets *x, enum column column, unsign
 			(struct number){ n.value | 1u << bits, with, n.add });
 	if (with == n.rows)
 		return;
-	for (unsigned i = 0; i < WORDS; i++)
-		half[i] = rows[i] & ~plane[i];
+	without_bit(rows, plane, half);
 	n.rows -= with;
 	numbers_add(x, column, bits, half, n);
 }
@@ -200,12 +226,26 @@ static void industry_counted(const struct block_facets *x, uint32_t value, unsig
 
 static void district_counted(const struct block_facets *x, uint32_t value, unsigned n)
 {
-	district_add(x->f, x->r->words->areas[value], n);
+	district_add(x->f, x->s->reading.words->areas[value], n);
 }
 
-static void birth_counted(const struct block_facets *x, uint32_t value, unsigned n)
+/* Who is not older than each band's oldest; the rest is older, or of no known age. */
+static void ages_add(const struct block_facets *x, const uint64_t rows[WORDS], unsigned n)
 {
-	x->f->ages[age_band((int)value, x->year)] += n;
+	uint64_t *ages = x->f->ages;
+	unsigned counts[AGE_STEPS], before = 0;
+
+	for (unsigned i = 0; i < AGE_STEPS; i++) {
+		uint64_t fit[WORDS];
+
+		memcpy(fit, rows, sizeof(fit));
+		program_run(&x->s->ages[i], x->b, fit);
+		counts[i] = rows_count(fit);
+	}
+	for (unsigned i = 0; i < AGE_STEPS - 1; before = counts[i++])
+		ages[i] += counts[i] - before;
+	ages[AGE_STEPS - 1] += n - before - counts[AGE_STEPS - 1];
+	ages[AGE_STEPS] += counts[AGE_STEPS - 1];
 }
 
 static void set_add(const struct block_facets *x, enum column column, const uint64_t rows[WORDS],
@@ -223,7 +263,7 @@ static void set_add(const struct block_facets *x, enum column column, const uint
 
 static void occs_add(const struct block_facets *x, const uint64_t rows[WORDS])
 {
-	const struct talent_query *q = x->q;
+	const struct talent_query *q = x->s->q;
 	uint32_t least = q->occ_most ? q->occ_least : 0,
 		 span = q->occ_most ? q->occ_most - least : 0xffffff;
 	const uint64_t *has = plane_of(x, BIT_HAS_OCC);
@@ -244,17 +284,33 @@ static void occs_add(const struct block_facets *x, const uint64_t rows[WORDS])
 	}
 }
 
-void facets_add_block(struct talent_facets *f, const struct talent_query *q,
-	const struct reading *r, const struct block *b, const uint64_t rows[WORDS], int year)
+/* One by one. */
+static void rows_add(const struct block_facets *x, const uint64_t rows[WORDS])
 {
-	struct block_facets x = { f, q, r, b, year };
-	unsigned n = rows_count(rows);
+	for (unsigned w = 0; w < WORDS; w++)
+		for (uint64_t left = rows[w]; left; left &= left - 1) {
+			struct talent_state state;
 
+			block_row_read(x->b, w * 64 + (unsigned)__builtin_ctzll(left),
+				&x->s->reading, &state);
+			talent_facets_add(x->f, x->s->q, &state, x->s->year);
+		}
+}
+
+void facets_add_block(struct talent_facets *f, const struct search *s, const struct block *b,
+	const uint64_t rows[WORDS], unsigned n)
+{
+	struct block_facets x = { f, s, b };
+
+	if (n <= FEW) {
+		rows_add(&x, rows);
+		return;
+	}
 	numbers_add(&x, COLUMN_LEVEL, 4, rows, (struct number){ 0, n, level_counted });
 	numbers_add(&x, COLUMN_STATUS, 5, rows, (struct number){ 0, n, status_counted });
 	numbers_add(&x, COLUMN_INDUSTRY, 5, rows, (struct number){ 0, n, industry_counted });
 	numbers_add(&x, COLUMN_DISTRICT, 12, rows, (struct number){ 0, n, district_counted });
-	numbers_add(&x, COLUMN_BIRTH, 16, rows, (struct number){ 0, n, birth_counted });
+	ages_add(&x, rows, n);
 	set_add(&x, COLUMN_HONOURS, rows, f->honours);
 	set_add(&x, COLUMN_PROGRAMMES, rows, f->programmes);
 	set_add(&x, COLUMN_AREAS, rows, f->areas);

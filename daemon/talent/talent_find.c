@@ -18,7 +18,8 @@
  * are looked at row by row. */
 #include "daemon/talent/talent_index_inside.h"
 
-#define AHEAD 3 /* blocks that are fetched meanwhile */
+#define AHEAD 3	   /* blocks that are fetched meanwhile */
+#define FETCHED 80 /* planes for facets: most that there are */
 
 enum op {
 	OP_AND,
@@ -28,24 +29,6 @@ enum op {
 	OP_ONES,  /* so = 1: the next condition begins */
 	OP_ZEROS, /* so = 0 */
 	OP_KEEP	  /* the condition is at its end: who does not fit is out */
-};
-
-struct step {
-	uint8_t op, plane;
-};
-
-struct program {
-	struct step at[BIT_COUNT * 2];
-	unsigned n;
-};
-
-struct search {
-	const struct talent_query *q;
-	struct reading reading;
-	struct program occupation; /* by the first one; without steps: not asked for */
-	struct program others;
-	bool look;    /* steps do not say all: at each row's occupations */
-	bool nothing; /* asked for what no row can have */
 };
 
 /* ---- from a question to steps ---- */
@@ -178,10 +161,20 @@ static void search_init(struct search *s, const struct version *v)
 			(struct condition){ COLUMN_BIRTH, AT_MOST, year_within(q->born_to) });
 }
 
+static void ages_ask(struct search *s)
+{
+	static const int most[] = { 35, 45, 55 };
+
+	for (unsigned i = 0; i < 3; i++)
+		condition_add(s, &s->ages[i],
+			(struct condition){
+				COLUMN_BIRTH, AT_LEAST, (uint32_t)(s->year - most[i]) });
+	condition_add(s, &s->ages[3], (struct condition){ COLUMN_BIRTH, EQUAL, 0 });
+}
+
 /* ---- a block ---- */
 
-/* Leaves in `fit` those of it that fit. */
-static void program_run(const struct program *p, const struct block *b, uint64_t fit[WORDS])
+void program_run(const struct program *p, const struct block *b, uint64_t fit[WORDS])
 {
 	static const uint64_t none[WORDS];
 	uint64_t so[WORDS] = { 0 };
@@ -225,6 +218,15 @@ static void prefetch(const struct program *p, const struct block *b)
 {
 	for (unsigned k = 0; k < p->n; k++)
 		__builtin_prefetch(b->planes[p->at[k].plane]);
+}
+
+/* Facets look at all of it but the pids. */
+static void prefetch_all(const struct block *b)
+{
+	const char *from = (const char *)b->occs, *end = (const char *)(b->planes + FETCHED);
+
+	for (; from < end; from += 64)
+		__builtin_prefetch(from);
 }
 
 static bool occs_take(const struct talent_query *q, const uint32_t *occs, size_t n)
@@ -341,7 +343,10 @@ int talent_index_find(struct talent_index *x, const struct talent_query *q,
 		return ERR_NOMEM;
 	*found = (struct talent_found){ .day = v->day };
 	reading_init(&s.reading, &x->words, v->n_planes);
+	s.year = v->day / 10000;
 	search_init(&s, v);
+	if (facets)
+		ages_ask(&s);
 	page = block_after(v, after);
 	for (size_t i = 0; i < v->n && !s.nothing; i++) {
 		const struct block *b = v->blocks[i];
@@ -351,12 +356,14 @@ int talent_index_find(struct talent_index *x, const struct talent_query *q,
 			prefetch(&s.occupation, v->blocks[i + AHEAD]);
 			prefetch(&s.others, v->blocks[i + AHEAD]);
 		}
+		if (facets && i + 1 < v->n)
+			prefetch_all(v->blocks[i + 1]);
 		n = block_fit(&s, b, fit);
 		found->total += n;
 		if (n && i >= page && !found->more)
 			page_fill(&s, b, fit, i == page ? after : NULL, hits, limit, found);
 		if (n && facets)
-			facets_add_block(facets, q, &s.reading, b, fit, v->day / 10000);
+			facets_add_block(facets, &s, b, fit, n);
 	}
 	version_give(x, v);
 	return 0;

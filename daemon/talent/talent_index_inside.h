@@ -138,9 +138,34 @@ void reading_init(struct reading *r, const struct dictionary *words, unsigned n_
 void block_row_read(
 	const struct block *b, unsigned row, const struct reading *r, struct talent_state *s);
 
-/* Adds those of a block. */
-void facets_add_block(struct talent_facets *f, const struct talent_query *q,
-	const struct reading *r, const struct block *b, const uint64_t rows[WORDS], int year);
+/* ---- a question as steps on planes (talent_find.c) ---- */
+
+struct step {
+	uint8_t op, plane;
+};
+struct program {
+	struct step at[BIT_COUNT * 2];
+	unsigned n;
+};
+/* Leaves in `fit` those of a block that fit. */
+void program_run(const struct program *p, const struct block *b, uint64_t fit[WORDS]);
+
+#define AGE_STEPS 4
+struct search {
+	const struct talent_query *q;
+	struct reading reading;
+	int year;
+	struct program occupation; /* by the first one; without steps: not asked for */
+	struct program others;
+	bool look;    /* steps do not say all: at each row's occupations */
+	bool nothing; /* asked for what no row can have */
+	/* For facets: born not before the first year of each band but the oldest; no year. */
+	struct program ages[AGE_STEPS];
+};
+
+/* Adds `n` rows of a block. */
+void facets_add_block(struct talent_facets *f, const struct search *s, const struct block *b,
+	const uint64_t rows[WORDS], unsigned n);
 
 /* The first of `more` from `key` on. */
 static inline unsigned block_more(const struct block *b, uint32_t key)
