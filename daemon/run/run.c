@@ -19,6 +19,7 @@
 #include "daemon/run/ledgers.h"
 #include "daemon/run/parents.h"
 #include "daemon/run/reload.h"
+#include "daemon/run/rest.h"
 #include "daemon/run/settings.h"
 #include "daemon/run/state.h"
 #include "daemon/run/status.h"
@@ -265,6 +266,7 @@ static const struct daemon_part link_parts[] = {
 	{ "parents", parents_open, parents_close },
 };
 static const struct daemon_part last_parts[] = {
+	{ "rest", rest_start, rest_end },
 	{ "api", api_start, api_end },
 };
 
@@ -302,7 +304,7 @@ static int start_all(struct daemon *d, struct started *s, struct errmsg *m)
 	if (!err)
 		err = start_list(d, s, p->after_links, p->n_after_links, m);
 	if (!err)
-		err = start_list(d, s, last_parts, 1, m);
+		err = start_list(d, s, last_parts, sizeof(last_parts) / sizeof(last_parts[0]), m);
 	return err;
 }
 

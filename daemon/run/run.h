@@ -40,7 +40,8 @@ struct daemon {
 	struct office *office;	   /* where figures are asked for (daemon/figures); NULL: nowhere */
 	struct registry *registry; /* who opens identities, on record (daemon/registrar); NULL:
 					nobody */
-	void *own;		   /* the program's */
+	struct rest *rest;
+	void *own; /* the program's */
 
 	uint32_t origin;
 	bool fresh; /* the first start on this state directory: further stores may be created. On

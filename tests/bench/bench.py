@@ -320,6 +320,7 @@ def main():
             report.case(lambda: visible(cluster))
             report.case(lambda: singles(cluster))
             cluster.wait_folded(60)
+            time.sleep(3)  # at rest
             for row in memory(cluster):
                 report.add({}, row[0] + " after all", *row[1:])
         finally:
