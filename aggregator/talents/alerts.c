@@ -7,6 +7,7 @@
 
 #include "daemon/fold/cases.h"
 #include "daemon/fold/record_index.h"
+#include "daemon/registrar/registrar.h"
 
 #define ALERTS_MEMORY (128u * 1024 * 1024)
 
@@ -175,6 +176,33 @@ static bool jump_told(
 	return true;
 }
 
+/* ---- who reads much ---- */
+
+static void reads_look(
+	struct gathering *g, const struct talent_alert *rule, const struct alerts_ask *ask)
+{
+	struct access_load *loads = calloc(REGISTRAR_LOADS_MAX, sizeof(*loads));
+	size_t n = loads ? registrar_bulk(ask->registry, loads, REGISTRAR_LOADS_MAX) : 0;
+
+	if (!loads)
+		g->err = ERR_NOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct alert *a = alert_new(g, rule);
+		char who[48];
+
+		if (!a)
+			break;
+		snprintf(who, sizeof(who), "#%zu", i + 1);
+		a->a.ref.origin = g->v->office->area;
+		a->a.key = arena_copy(&g->out->arena, text_of(ask->users ? loads[i].user : who));
+		snprintf(a->note, sizeof(a->note), "hour %llu, day %llu",
+			(unsigned long long)loads[i].hour, (unsigned long long)loads[i].day);
+		if (!a->a.key.p)
+			g->err = ERR_LIMIT;
+	}
+	free(loads);
+}
+
 /* ---- all of them ---- */
 
 static void marks_walk(struct gathering *g)
@@ -216,12 +244,13 @@ static int by_rule(const void *a, const void *b)
 
 	order = order ? order : by_ref(&x->a.ref, &y->a.ref);
 	order = order ? order : by_ref(&x->b.ref, &y->b.ref);
+	order = order ? order : text_cmp(x->a.key, y->a.key);
 	return order ? order : strcmp(x->note, y->note);
 }
 
-int alerts_init(struct alerts *a, const struct talents_view *v, const char *only, int day)
+int alerts_init(struct alerts *a, const struct talents_view *v, const struct alerts_ask *ask)
 {
-	struct gathering g = { .out = a, .v = v, .only = only };
+	struct gathering g = { .out = a, .v = v, .only = ask->only };
 
 	*a = (struct alerts){ .n = 0 };
 	arena_init(&a->arena, ALERTS_MEMORY);
@@ -229,8 +258,12 @@ int alerts_init(struct alerts *a, const struct talents_view *v, const char *only
 	for (const struct talent_alert *r = v->office->rules->alerts; r && !g.err; r = r->next) {
 		struct jump j = { &g, r };
 
-		if (r->kind == ALERT_JUMP && (!only || strcmp(only, r->id) == 0)) {
-			int err = alert_jumps(v, r, day, jump_told, &j);
+		if (ask->only && strcmp(ask->only, r->id) != 0)
+			continue;
+		if (r->kind == ALERT_READS)
+			reads_look(&g, r, ask);
+		if (r->kind == ALERT_JUMP) {
+			int err = alert_jumps(v, r, ask->day, jump_told, &j);
 
 			g.err = g.err ? g.err : err;
 		}

@@ -27,10 +27,15 @@ struct alerts {
 
 #define ALERTS_MAX 200000
 
-/* `only`: NULL, or a rule's id. `day`: up to which months are looked at. ERR_LIMIT: there are more
- * than ALERTS_MAX. Deinit in any case. */
+struct alerts_ask {
+	const char *only;	   /* NULL, or a rule's id */
+	int day;		   /* up to which months are looked at */
+	struct registry *registry; /* whose log is looked at for bulk reads (as it is now) */
+	bool users;		   /* who read is named; else a number stands for each */
+};
+/* ERR_LIMIT: there are more than ALERTS_MAX. Deinit in any case. */
 MUST_CHECK int alerts_init(
-	struct alerts *a, const struct talents_view *v, const char *only, int day);
+	struct alerts *a, const struct talents_view *v, const struct alerts_ask *ask);
 void alerts_deinit(struct alerts *a);
 
 /* Of the rule ALERT_JUMP (alert_jumps.c): told(arg, area, month, now, then) for each. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "aggregator/talents/alerts.h"
+#include "daemon/registrar/registrar.h"
 #include "proto/check.h"
 #include "proto/message.h"
 
@@ -39,14 +40,17 @@ static void record_cells(struct api_table *t, const struct alert_record *r)
 		api_cell_str(t, NULL);
 }
 
-/* What names an alert for --after: RULE/ORIGIN/POSITION/ORIGIN/POSITION, and of figures the note.
- */
+/* What names an alert for --after: RULE/ORIGIN/POSITION/ORIGIN/POSITION, of figures the note, of
+ * bulk reads who read. */
 static void alert_name(const struct alert *a, char out[192])
 {
 	if (a->a.ref.position)
 		snprintf(out, 192, "%s/%06u/%llu/%06u/%llu", a->rule->id, a->a.ref.origin,
 			(unsigned long long)a->a.ref.position, a->b.ref.origin,
 			(unsigned long long)a->b.ref.position);
+	else if (a->rule->kind == ALERT_READS)
+		snprintf(out, 192, "%s/%06u/%.*s", a->rule->id, a->a.ref.origin, (int)a->a.key.n,
+			a->a.key.p);
 	else
 		snprintf(out, 192, "%s/%06u/%.7s", a->rule->id, a->a.ref.origin,
 			strchr(a->note, ' ') ? strchr(a->note, ' ') + 1 : "");
@@ -111,7 +115,11 @@ void route_alert_list(struct api_call *call)
 	if (!talents_day(call, &day) || !api_number(call, "limit", 100, 1, 100000, &limit) ||
 		!talents_view_open(&v, call))
 		return;
-	err = alerts_init(&all, &v, rule, day);
+	err = alerts_init(&all, &v,
+		&(struct alerts_ask){ .only = rule,
+			.day = day,
+			.registry = registrar_of(daemon_of(call)),
+			.users = api_may(call, RIGHT_ADMIN) });
 	if (err == ERR_LIMIT)
 		api_fail(call, 507, "more alerts stand than can be listed; ask for one --rule");
 	else if (err)

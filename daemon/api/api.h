@@ -103,6 +103,9 @@ bool api_wants_csv(const struct api_call *call);
 bool api_english(const struct api_call *call);
 /* Name of the peer's user ("root"), for `author`; never NULL. */
 const char *api_user(const struct api_call *call);
+/* May the caller do what asks for this right? For answers of which not everybody sees all; whether
+ * there is one at all stands in the route's row. */
+bool api_may(const struct api_call *call, enum api_right right);
 bool api_stopping(const struct api_call *call);
 
 /* The answer hangs on nothing but the request and this version of what is asked (up to 64 letters

@@ -179,6 +179,11 @@ const char *api_user(const struct api_call *call)
 	return call->peer->user;
 }
 
+bool api_may(const struct api_call *call, enum api_right right)
+{
+	return peer_may(call->peer, right);
+}
+
 bool api_stopping(const struct api_call *call)
 {
 	return atomic_load(call->stopping);

@@ -10,11 +10,12 @@
 #include "daemon/fold/fold.h"
 #include "daemon/intake/desk.h"
 #include "daemon/registrar/routes.h"
+#include "daemon/talent/talent_alert.h"
+#include "daemon/talent/talent_place.h"
 #include "daemon/talent/talent_row.h"
 #include "proto/check.h"
 #include "proto/identity.pb-c.h"
 
-#define LOADS_MAX 256
 #define ALERTS_MS 60000
 
 const struct conf_row registrar_conf_rows[REGISTRAR_CONF_ROWS_N] = {
@@ -31,19 +32,21 @@ const struct conf_row registrar_conf_rows[REGISTRAR_CONF_ROWS_N] = {
 			   "。每次打开身份时读取，用后清除；不设此项则由 --registrar-key 询问。" },
 	{ .name = "access_hour",
 		.type = CONF_COUNT,
-		.preset = "20",
-		.least = 1,
+		.preset = "0",
+		.least = 0,
 		.most = 1000000,
 		.help_en = "Identities that one user may open within an hour before it is an alert "
-			   "(access alerts).",
-		.help_zh = "同一用户一小时内打开身份超过此数即报警（access alerts）。" },
+			   "(alert list, access alerts); 0: as the rule says (kind reads, A09).",
+		.help_zh = "同一用户一小时内打开身份超过此数即报警（alert list、access alerts）；0 "
+			   "为按"
+			   "规则（reads 类，A09）。" },
 	{ .name = "access_day",
 		.type = CONF_COUNT,
-		.preset = "100",
-		.least = 1,
+		.preset = "0",
+		.least = 0,
 		.most = 1000000,
 		.help_en = "The same within a day.",
-		.help_zh = "同一用户一日内打开身份超过此数即报警。" },
+		.help_zh = "同一用户一日内打开身份超过此数即报警；0 为按规则。" },
 	{ .name = "retention_years",
 		.type = CONF_COUNT,
 		.preset = "0",
@@ -65,6 +68,23 @@ const struct conf_row registrar_conf_rows[REGISTRAR_CONF_ROWS_N] = {
 			"。" },
 };
 
+/* The limits: the rule's, unless the configuration sets others. */
+static int limits_read(struct registry *r, const struct conf *c, struct errmsg *m)
+{
+	struct talent_rules *rules = talent_rules_place(conf_text(c, "rules_dir"), m);
+	const struct talent_alert *a = rules ? rules->alerts : NULL;
+	uint64_t hour = conf_number(c, "access_hour"), day = conf_number(c, "access_day");
+
+	while (a && a->kind != ALERT_READS)
+		a = a->next;
+	if (a)
+		(void)snprintf(r->rule, sizeof r->rule, "%s", a->id);
+	r->alert_hour = hour ? hour : a ? (uint64_t)a->hour : UINT64_MAX;
+	r->alert_day = day ? day : a ? (uint64_t)a->day : UINT64_MAX;
+	talent_rules_close(rules);
+	return rules ? 0 : ERR_INVALID;
+}
+
 static int registrar_start(struct daemon *d, struct errmsg *m)
 {
 	struct registry *r = calloc(1, sizeof *r);
@@ -74,20 +94,20 @@ static int registrar_start(struct daemon *d, struct errmsg *m)
 		errmsg_set(m, "%s", err_words(ERR_NOMEM));
 		return ERR_NOMEM;
 	}
-	err = access_open(&r->log,
-		&(struct access_conf){ .state_dir = conf_text(d->conf, "state_dir"),
-			.sign = &d->sign,
-			.ledger = d->ledger,
-			.anchor = TABLE_INTAKE },
-		m);
+	err = limits_read(r, d->conf, m);
+	if (!err)
+		err = access_open(&r->log,
+			&(struct access_conf){ .state_dir = conf_text(d->conf, "state_dir"),
+				.sign = &d->sign,
+				.ledger = d->ledger,
+				.anchor = TABLE_INTAKE },
+			m);
 	if (err) {
 		free(r);
 		return err;
 	}
 	pthread_mutex_init(&r->cases, NULL);
 	pthread_mutex_init(&r->alerts, NULL);
-	r->alert_hour = conf_number(d->conf, "access_hour");
-	r->alert_day = conf_number(d->conf, "access_day");
 	d->registry = r;
 	return 0;
 }
@@ -115,16 +135,30 @@ void registrar_denied(struct daemon *d, const struct api_route *row, const char 
 		access_denied(registrar_of(d)->log, user);
 }
 
-static uint64_t alerts_count(const struct registry *r)
+static int by_user(const void *a, const void *b)
 {
-	struct access_load *loads = calloc(LOADS_MAX, sizeof *loads);
-	size_t n = loads ? access_loads(r->log, loads, LOADS_MAX) : 0;
-	uint64_t alerts = 0;
+	return strcmp(((const struct access_load *)a)->user, ((const struct access_load *)b)->user);
+}
+
+size_t registrar_bulk(struct registry *r, struct access_load *out, size_t size)
+{
+	size_t n = access_loads(r->log, out, size), k = 0;
 
 	for (size_t i = 0; i < n; i++)
-		alerts += loads[i].hour > r->alert_hour || loads[i].day > r->alert_day;
+		if (out[i].hour > r->alert_hour || out[i].day > r->alert_day)
+			out[k++] = out[i];
+	if (k)
+		qsort(out, k, sizeof *out, by_user);
+	return k;
+}
+
+static uint64_t alerts_count(struct registry *r)
+{
+	struct access_load *loads = calloc(REGISTRAR_LOADS_MAX, sizeof *loads);
+	size_t n = loads ? registrar_bulk(r, loads, REGISTRAR_LOADS_MAX) : 0;
+
 	free(loads);
-	return alerts;
+	return n;
 }
 
 /* Status and metrics are asked for all the time: the log is walked again when it has grown, or
@@ -153,7 +187,7 @@ void registrar_status(struct daemon *d, json_t *object)
 void registrar_metrics(struct daemon *d, struct buf *out)
 {
 	metric(out, "tally_access_alerts", "gauge",
-		"Users who opened more identities than access_hour or access_day lets pass.", NULL,
+		"Users who opened more identities than the rule on bulk reads lets pass.", NULL,
 		(double)alerts_n(registrar_of(d)));
 }
 
@@ -204,10 +238,10 @@ bool registrar_named(struct store_txn *views, struct text id, uint8_t pid[PID_BY
 }
 
 /* Said once, when an opening takes a user past a limit. */
-static void warn(const struct registry *r, const struct access_line *line)
+static void warn(struct registry *r, const struct access_line *line)
 {
-	struct access_load *loads = calloc(LOADS_MAX, sizeof *loads);
-	size_t n = loads ? access_loads(r->log, loads, LOADS_MAX) : 0;
+	struct access_load *loads = calloc(REGISTRAR_LOADS_MAX, sizeof *loads);
+	size_t n = loads ? registrar_bulk(r, loads, REGISTRAR_LOADS_MAX) : 0;
 
 	for (size_t i = 0; i < n; i++) {
 		bool hour = loads[i].hour > r->alert_hour &&
@@ -216,8 +250,8 @@ static void warn(const struct registry *r, const struct access_line *line)
 			   loads[i].day - line->count <= r->alert_day;
 
 		if ((hour || day) && strcmp(loads[i].user, line->user) == 0)
-			log_warning("access", "user %s opened %llu identities within %s",
-				line->user,
+			log_warning("access", "%s%suser %s opened %llu identities within %s",
+				r->rule, r->rule[0] ? ": " : "", line->user,
 				(unsigned long long)(hour ? loads[i].hour : loads[i].day),
 				hour ? "an hour" : "a day");
 	}

@@ -14,8 +14,9 @@
 
 struct registry {
 	struct access *log;
-	pthread_mutex_t cases; /* one decision at a time */
-	uint64_t alert_hour, alert_day;
+	pthread_mutex_t cases;		/* one decision at a time */
+	char rule[24];			/* the rule on bulk reads; empty: there is none */
+	uint64_t alert_hour, alert_day; /* more than so many are an alert */
 	pthread_mutex_t alerts; /* guards how many there were, of which state of the log, when */
 	uint64_t alerts_n, alerts_written, alerts_ms;
 };
@@ -44,6 +45,11 @@ void registrar_denied(struct daemon *d, const struct api_route *row, const char 
 void registrar_status(struct daemon *d, json_t *object);
 void registrar_metrics(struct daemon *d, struct buf *out);
 MUST_CHECK int registrar_backup(struct daemon *d, const char *dir, struct errmsg *m);
+
+/* Users who opened more than the rule on bulk reads lets pass, by name; at most `size`, returns
+ * their number. Walks a day of the log. Any thread. */
+#define REGISTRAR_LOADS_MAX 256
+size_t registrar_bulk(struct registry *r, struct access_load *out, size_t size);
 
 /* The purpose that the caller gives, trimmed; empty: none that will do. */
 struct text registrar_purpose(const struct api_call *call);

@@ -7,8 +7,6 @@
 #include "daemon/registrar/routes.h"
 #include "proto/identity.pb-c.h"
 
-#define LOADS_MAX 1024
-
 static const struct {
 	unsigned act;
 	const char *zh, *en;
@@ -125,10 +123,11 @@ void route_access_alerts(struct api_call *call)
 		{ "hour", "一小时内", "within an hour", API_INT },
 		{ "day", "一日内", "within a day", API_INT },
 		{ "rule", "规则", "rule", API_TEXT },
+		{ "alert", "警示", "alert", API_TEXT },
 	};
 	struct daemon *d = api_context(call);
-	const struct registry *r = registrar_of(d);
-	struct access_load *loads = calloc(LOADS_MAX, sizeof *loads);
+	struct registry *r = registrar_of(d);
+	struct access_load *loads = calloc(REGISTRAR_LOADS_MAX, sizeof *loads);
 	struct api_table *table;
 	size_t n;
 
@@ -136,18 +135,17 @@ void route_access_alerts(struct api_call *call)
 		api_fail_err(call, ERR_NOMEM, "the alerts");
 		return;
 	}
-	n = access_loads(r->log, loads, LOADS_MAX);
+	n = registrar_bulk(r, loads, REGISTRAR_LOADS_MAX);
 	table = api_table(call, columns, sizeof columns / sizeof *columns);
 	for (size_t i = 0; i < n; i++) {
 		bool hour = loads[i].hour > r->alert_hour;
 
-		if (!hour && loads[i].day <= r->alert_day)
-			continue;
 		api_cell_str(table, loads[i].user);
 		api_cell_int(table, (int64_t)loads[i].hour);
 		api_cell_int(table, (int64_t)loads[i].day);
 		api_cell_printf(table, "%s > %llu", hour ? "access_hour" : "access_day",
 			(unsigned long long)(hour ? r->alert_hour : r->alert_day));
+		api_cell_str(table, r->rule[0] ? r->rule : NULL);
 	}
 	api_table_end(table);
 	free(loads);

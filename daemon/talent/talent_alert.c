@@ -20,7 +20,7 @@
 #define LOOK_AT_ALL 64 /* a person with more traces is looked at in any case */
 
 static const char *const kind_names[ALERT_KINDS] = { "certificate", "paid_again", "paid_below",
-	"overlap", "payees", "revoked", "age", "jump" };
+	"overlap", "payees", "revoked", "age", "jump", "reads" };
 
 static const struct key alert_keys[] = {
 	{ "kind", KEY_TEXT, true },
@@ -33,6 +33,8 @@ static const struct key alert_keys[] = {
 	{ "percent", KEY_TEXT, false },
 	{ "months", KEY_TEXT, false },
 	{ "hours_per_day", KEY_TEXT, false },
+	{ "hour", KEY_TEXT, false },
+	{ "day", KEY_TEXT, false },
 	{ "form", KEY_TEXT, false },
 	{ "measure", KEY_TEXT, false },
 	{ "date", KEY_SECTION, false },
@@ -53,6 +55,7 @@ static const struct need {
 	[ALERT_REVOKED] = { "subsidy", { NULL } },
 	[ALERT_AGE] = { NULL, { "least", "most", "date" } },
 	[ALERT_JUMP] = { NULL, { "form", "measure", "percent", "months" } },
+	[ALERT_READS] = { NULL, { "hour", "day" } },
 };
 
 static int64_t number_read(struct loader *l, const struct node *section, const char *name)
@@ -131,6 +134,8 @@ void talent_alert_read(struct loader *l, struct talent_rules *t, const struct no
 	a->percent = number_read(l, section, "percent");
 	a->months = number_read(l, section, "months");
 	a->hours_per_day = number_read(l, section, "hours_per_day");
+	a->hour = number_read(l, section, "hour");
+	a->day = number_read(l, section, "day");
 	a->form = key_text(section, "form", "");
 	a->measure = key_text(section, "measure", "");
 	a->dates = talent_clauses_read(l, section, "date");
@@ -139,6 +144,9 @@ void talent_alert_read(struct loader *l, struct talent_rules *t, const struct no
 	for (; *at; at = (const struct talent_alert **)&(*at)->next)
 		if (strcmp(a->id, (*at)->id) == 0)
 			form_refuse(l, section->line, "stands twice", section->text);
+		else if (a->kind == ALERT_READS && (*at)->kind == ALERT_READS)
+			form_refuse(l, section->line, "there is one rule of this kind already",
+				section->text);
 	*at = a;
 }
 
@@ -459,6 +467,7 @@ void talent_alerts_person(const struct talent_rules *t, const struct talent_reco
 			break;
 		case ALERT_CERTIFICATE:
 		case ALERT_JUMP:
+		case ALERT_READS:
 			break;
 		default:
 			pairs_look(&l);

@@ -17,16 +17,17 @@ enum talent_alert_kind {
 	ALERT_PAYEES,
 	ALERT_REVOKED,
 	ALERT_AGE,
-	ALERT_JUMP, /* of a district's figures */
+	ALERT_JUMP,  /* of a district's figures */
+	ALERT_READS, /* of the access log; one rule at most */
 	ALERT_KINDS
 };
 
 struct talent_alert {
 	const char *id, *zh, *en;
 	enum talent_alert_kind kind;
-	const struct reg *reg;	  /* NULL: AGE, JUMP */
+	const struct reg *reg;	  /* NULL: AGE, JUMP, READS */
 	const struct expr *where; /* or NULL */
-	int64_t least, most, percent, months, hours_per_day;
+	int64_t least, most, percent, months, hours_per_day, hour, day;
 	const char *form, *measure;
 	const struct talent_clause *dates; /* AGE */
 	/* OVERLAP: fields of its register, since every training is looked at. Or NULL */

@@ -42,7 +42,7 @@ BELOW = {
                   "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures",
                    "daemon/periods", "daemon/returns", "daemon/registrar"],
     "aggregator/talents": ["proto", "daemon/base", "daemon/store", "daemon/ledger", "daemon/api", "daemon/run", "daemon/survey",
-                           "daemon/talent", "daemon/fold", "daemon/figures"],
+                           "daemon/talent", "daemon/fold", "daemon/figures", "daemon/registrar"],
     "aggregator": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                    "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures",
                    "daemon/periods", "daemon/returns", "daemon/registrar", "aggregator/talents"],

@@ -181,12 +181,49 @@ def test_bulk_reads_are_an_alert(city):
     assert city.city.status()["access"]["alerts"] == 0
     identify(city, wang, "--purpose", "x")
     (alert,) = city.city.ctl("access", "alerts", output="json").json()
-    assert (alert["user"], alert["hour"], alert["rule"]) == ("root", 4, "access_hour > 3")
+    assert (alert["user"], alert["hour"], alert["rule"], alert["alert"]) == ("root", 4, "access_hour > 3", "A09")
+    (listed,) = city.city.ctl("alert", "list", "--rule", "A09", output="json").json()
+    assert (listed["origin"], listed["key"], listed["note"], listed["person"]) == ("310000", "root", "hour 4, day 4", None)
+    assert listed in city.city.ctl("alert", "list", output="json").json()
+    if os.geteuid() == 0:
+        for user, role, shown in (("bin", "operator", "#1"), ("games", "registrar", "#1"), ("sys", "admin", "root")):
+            r = as_user(user, role, city.city, "alert", "list", "--rule", "A09", output="json")
+            if r.code == 0:
+                (line,) = r.json()
+                assert line["key"] == shown and (shown == "root" or "root" not in r.out)
     assert city.city.status()["access"]["alerts"] == 1
     assert city.city.metrics()["tally_access_alerts"] == 1
     identify(city, wang, "--purpose", "x")
     with open(city.city.log, encoding="utf-8") as f:
         assert f.read().count("user root opened 4 identities within an hour") == 1
+
+
+def test_the_limit_of_bulk_reads_is_a_rule(city):
+    """Without a setting the rule's limits hold, another file puts others, and a file without the rule none."""
+    rules = os.path.join(city.dir, "rules")
+    os.makedirs(rules)
+    one = city.districts["310101"]
+    load(one, "certificate", HEAD, certificate(1, *WANG))
+    city.wait_folded()
+    wang = pid_of(one, "certificate", certificate_key(1))
+    for _ in range(3):
+        identify(city, wang, "--purpose", "x")
+    assert city.city.status()["access"]["alerts"] == 0
+
+    def alerts(text):
+        with open(os.path.join(rules, "alerts.rule"), "w", encoding="utf-8") as f:
+            f.write(text)
+        city.city.stop()
+        city.city.setting(rules_dir=rules).start()
+        city.wait_folded()
+        listed = city.city.ctl("alert", "list", output="json").json()
+        assert len(listed) == city.city.status()["access"]["alerts"] == city.city.metrics()["tally_access_alerts"]
+        return [(a["rule"], a["words"], a["note"]) for a in listed]
+    rule = 'alert "X1" { kind = "reads"  zh = "过多"  en = "many"  hour = "%d"  day = "%d" }\n'
+    assert alerts(rule % (2, 100)) == [("X1", "过多", "hour 3, day 3")]
+    assert alerts(rule % (20, 2)) == [("X1", "过多", "hour 3, day 3")]
+    assert alerts(rule % (3, 3)) == []
+    assert alerts('chain "none" { zh = "x" en = "x" clause "c" { zh = "x" en = "x" register = "certificate" from = "issued_on" } }') == []
 
 
 @pytest.mark.threads
