@@ -220,6 +220,15 @@ static void prefetch(const struct program *p, const struct block *b)
 		__builtin_prefetch(b->planes[p->at[k].plane]);
 }
 
+/* The occupations that are looked through; the block itself has been fetched before. */
+static void prefetch_more(const struct block *b)
+{
+	const char *from = (const char *)b->more, *end = (const char *)(b->more + b->n_more);
+
+	for (; from < end; from += 64)
+		__builtin_prefetch(from);
+}
+
 /* Facets look at all of it but the pids. */
 static void prefetch_all(const struct block *b)
 {
@@ -355,7 +364,11 @@ int talent_index_find(struct talent_index *x, const struct talent_query *q,
 		if (i + AHEAD < v->n) {
 			prefetch(&s.occupation, v->blocks[i + AHEAD]);
 			prefetch(&s.others, v->blocks[i + AHEAD]);
+			if (q->occ_most)
+				prefetch_more(v->blocks[i + AHEAD]);
 		}
+		if (i + 2 * AHEAD < v->n)
+			__builtin_prefetch(v->blocks[i + 2 * AHEAD]);
 		if (facets && i + 1 < v->n)
 			prefetch_all(v->blocks[i + 1]);
 		n = block_fit(&s, b, fit);

@@ -4,7 +4,8 @@
  * another. It reads a version: the blocks as they were at the end of a chunk. Who changes the index
  * copies the blocks that are touched, changes the copies, and puts a new version in place; nobody
  * waits for anybody. A version goes, with the blocks that the next one replaced, when it and all
- * older ones have no reader. Who changes frees them; who asks frees a few at most.
+ * older ones have no reader; it is freed with the next change, by who changes: who asks does not
+ * wait for the memory of another thread.
  *
  * How it fails: without memory a change leaves the version that stands. A chunk whose changes did
  * not go in makes the index lost: it answers nobody until it is made anew of all rows
@@ -14,35 +15,29 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define FREED_BY_READERS 64	 /* blocks, by each that asks */
 #define FILL (BLOCK - BLOCK / 8) /* of blocks made of all rows: what comes later finds room */
 
 /* ---- versions ---- */
 
-/* Frees what nobody reads any more, at most `blocks` of it, and what stays put with the list. */
-static void versions_free(struct talent_index *x, size_t blocks)
+/* Frees what nobody reads any more. */
+static void versions_free(struct talent_index *x)
 {
 	struct version *v;
 
 	pthread_mutex_lock(&x->lock);
-	while ((v = x->done) && blocks) {
-		x->done = v->next;
-		pthread_mutex_unlock(&x->lock);
-		for (; v->n_replaced && blocks; blocks--)
-			block_free(v->replaced[--v->n_replaced]);
-		if (!v->n_replaced) {
-			free(v->replaced);
-			free(v->blocks);
-			free(v);
-			v = NULL;
-		}
-		pthread_mutex_lock(&x->lock);
-		if (v) {
-			v->next = x->done;
-			x->done = v;
-		}
-	}
+	v = x->done;
+	x->done = NULL;
 	pthread_mutex_unlock(&x->lock);
+	while (v) {
+		struct version *next = v->next;
+
+		for (size_t i = 0; i < v->n_replaced; i++)
+			block_free(v->replaced[i]);
+		free(v->replaced);
+		free(v->blocks);
+		free(v);
+		v = next;
+	}
 }
 
 /* Sets apart what nobody reads; the lock is held. */
@@ -84,7 +79,7 @@ void talent_index_close(struct talent_index *x)
 	if (!x)
 		return;
 	versions_sweep(x);
-	versions_free(x, SIZE_MAX);
+	versions_free(x);
 	last = x->newest;
 	assert(x->oldest == last && !last->readers);
 	for (size_t i = 0; i < last->n; i++)
@@ -110,15 +105,10 @@ struct version *version_take(struct talent_index *x)
 
 void version_give(struct talent_index *x, struct version *v)
 {
-	bool done;
-
 	pthread_mutex_lock(&x->lock);
 	v->readers--;
 	versions_sweep(x);
-	done = x->done;
 	pthread_mutex_unlock(&x->lock);
-	if (done)
-		versions_free(x, FREED_BY_READERS);
 }
 
 int talent_index_day(struct talent_index *x)
@@ -311,7 +301,7 @@ static void edit_commit(struct edit *e)
 	x->newest = e->to;
 	versions_sweep(x);
 	pthread_mutex_unlock(&x->lock);
-	versions_free(x, SIZE_MAX);
+	versions_free(x);
 }
 
 static bool edit_run(struct edit *e, const struct talent_change **changes, size_t n)
@@ -350,6 +340,7 @@ bool version_edit(struct talent_index *x, int day, const struct talent_change *c
 
 	if (!order)
 		return false;
+	versions_free(x);
 	edit_begin(&e, x, day);
 	if (e.to) {
 		e.to->talents = e.from->talents;

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -22,6 +21,7 @@ import bench_talents  # noqa: E402
 import madeup  # noqa: E402
 from cluster import BUILD, Cluster, ctl, program, wait_for  # noqa: E402
 from data import Data  # noqa: E402
+from stir import Stir  # noqa: E402
 
 DISTRICTS = ["310115", "310112", "310101", "310113"]
 ROWS = int(os.environ.get("BENCH_ROWS", "50000"))
@@ -217,28 +217,6 @@ def changed(path):
     return path + ".changed"
 
 
-class Stir(threading.Thread):
-    """An import that never ends: the same records, changed and changed back, so that the city stays as large as it is."""
-
-    def __init__(self, node, paths):
-        super().__init__()
-        self.node, self.paths, self.ended, self.times = node, paths, threading.Event(), 0
-
-    def run(self):
-        while not self.ended.is_set():
-            self.node.load("training", self.paths[self.times % 2])
-            self.times += 1
-
-    def __enter__(self):
-        self.start()
-        wait_for("an import to run", lambda: self.times, 60)
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.join()
-
-
 def shows(city, stir):
     """p50 and p99 of the forms that people ask for, for the city and a district, while an import runs."""
     paths = [f"{path}&area={area}" for path in ASKED for area in ("310000", DISTRICTS[0])]
@@ -276,7 +254,7 @@ def large(report, where):
             for f, *files in parts:
                 cluster.districts[f["district"]].load(f["register"], files[part])
             cluster.wait_folded(1200)
-            found.append(shows(cluster.city, Stir(cluster.districts[DISTRICTS[0]], paths[::-1])))
+            found.append(shows(cluster.city, Stir(cluster.districts[DISTRICTS[0]], "training", paths[::-1])))
             cluster.wait_folded(1200)
             return [(f"form show, {FEW if part == 0 else RECORDS:,} records, {name}", ms, "ms", None, bar)
                     for name, ms, bar in zip(("p50", "p99"), found[-1], (None, ("≤", 5)))]

@@ -4,14 +4,14 @@ fold, what the index takes. Called by bench.py; alone: `bench_talents.py` prints
 import csv
 import os
 import sys
-import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 for folder in ("system", "generator", "bench"):
     sys.path.insert(0, os.path.join(ROOT, "tests", folder))
 
 import made_up  # noqa: E402
-from cluster import Cluster, wait_for  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from stir import Stir  # noqa: E402
 
 TALENTS = int(os.environ.get("BENCH_TALENTS", "1000000"))
 FEW = min(10_000, TALENTS // 2)
@@ -39,28 +39,6 @@ def certificates(path, first, n, levels, flip=0):
     return path
 
 
-class Stir(threading.Thread):
-    """An import of certificates that never ends: changed, and changed back."""
-
-    def __init__(self, node, paths):
-        super().__init__()
-        self.node, self.paths, self.ended, self.times = node, paths, threading.Event(), 0
-
-    def run(self):
-        while not self.ended.is_set():
-            self.node.load("certificate", self.paths[self.times % 2])
-            self.times += 1
-
-    def __enter__(self):
-        self.start()
-        wait_for("an import to run", lambda: self.times, 120)
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.join()
-
-
 def talents(report, where, tool, processor):
     cluster = Cluster()
     try:
@@ -82,7 +60,7 @@ def talents(report, where, tool, processor):
 
         def searched(n, name):
             stirred = [certificates(f"{file}.{flip}", 0, STIRRED, "321", flip) for flip in (1, 0)]
-            with Stir(node, stirred):
+            with Stir(node, "certificate", stirred):
                 hits = tool("load", "shows", city.socket, TIMES, *SEARCHES).split()
                 facets = tool("load", "shows", city.socket, 40, *(f"{p}&facets" for p in SEARCHES)).split()
             cluster.wait_folded(600)
