@@ -27,7 +27,7 @@ endif
 
 # ---- rooms, lower ones first: a room may include itself and what stands in its list (scripts hold it: tests/lint) ----
 ROOMS = proto daemon/base daemon/reader daemon/conf daemon/loop daemon/store daemon/ledger daemon/link daemon/api daemon/book daemon/ctl daemon/run \
-	daemon/survey daemon/talent daemon/identity daemon/intake daemon/fold daemon/figures daemon/periods daemon/returns daemon/registrar collector aggregator/talents aggregator
+	daemon/survey daemon/talent daemon/identity daemon/intake daemon/fold daemon/figures daemon/periods daemon/returns daemon/registrar daemon/subsidy collector aggregator/talents aggregator
 
 room_src = $(filter-out %/main.c,$(wildcard $(1)/*.c))
 PROTOS = $(wildcard proto/*.proto)
@@ -120,9 +120,10 @@ NEEDS_figures = $(NEEDS_run) daemon/book $(NEEDS_talent) daemon/fold daemon/figu
 NEEDS_periods = $(NEEDS_figures) daemon/periods
 NEEDS_returns = $(NEEDS_figures) daemon/returns
 NEEDS_registrar = $(NEEDS_intake) $(NEEDS_figures) daemon/registrar
-NEEDS_collector = $(NEEDS_registrar) $(NEEDS_periods) daemon/returns collector
-NEEDS_aggregator = $(NEEDS_registrar) $(NEEDS_periods) daemon/returns aggregator/talents aggregator
-needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o) $(if $(filter intake survey talent figures periods returns registrar collector aggregator,$(1)),$(FORMS:%.c=%.o))
+NEEDS_subsidy = $(NEEDS_api) $(NEEDS_talent) daemon/subsidy
+NEEDS_collector = $(NEEDS_registrar) $(NEEDS_periods) daemon/returns daemon/subsidy collector
+NEEDS_aggregator = $(NEEDS_registrar) $(NEEDS_periods) daemon/returns daemon/subsidy aggregator/talents aggregator
+needs = $(sort $(foreach r,$(NEEDS_$(1)),$(patsubst %.c,$(B)/%.o,$(call room_src,$(r))))) $(GEN:%.c=%.o) $(if $(filter intake survey talent figures periods returns registrar subsidy collector aggregator,$(1)),$(FORMS:%.c=%.o))
 room_of = $(firstword $(subst _, ,$(notdir $(1))))
 
 define test_rule

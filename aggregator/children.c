@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "aggregator/questions.h"
 #include "daemon/base/log.h"
 
 #define READ_MS 30000
@@ -139,9 +140,13 @@ static int link_open(struct children *c, struct errmsg *m)
 		.signer = &d->sign,
 		.heartbeat_ms = (uint32_t)conf_number(d->conf, "heartbeat"),
 		.on_accept = accepted,
+		.on_question = questions_answer,
 		.arg = d };
 	struct link_parent *link;
-	int err = link_parent_open(&link, d->net, d->ledger, &conf, m);
+	int err;
+
+	questions_conf(d->conf, &conf.questions);
+	err = link_parent_open(&link, d->net, d->ledger, &conf, m);
 
 	if (err)
 		return err;

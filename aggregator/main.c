@@ -5,6 +5,7 @@
 
 #include "aggregator/aggregator.h"
 #include "aggregator/children.h"
+#include "aggregator/questions.h"
 #include "aggregator/talents/talents.h"
 #include "daemon/intake/desk.h"
 #include "daemon/registrar/registrar.h"
@@ -143,8 +144,8 @@ static const struct api_route routes[] = {
 
 int main(int argc, char **argv)
 {
-	static struct conf_row rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N +
-				    REGISTRAR_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
+	static struct conf_row rows[OWN_ROWS + QUESTIONS_CONF_ROWS_N + OFFICE_CONF_ROWS_N +
+				    DESK_CONF_ROWS_N + REGISTRAR_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
 	static struct daemon_part parts[2 + OFFICE_PARTS + DESK_PARTS + REGISTRAR_PARTS];
 	static struct api_route all_routes[OWN_ROUTES + TALENT_ROUTES + OFFICE_ROUTES +
 					   PERIODS_READ_ROUTES + PERIODS_CITY_ROUTES +
@@ -179,6 +180,7 @@ int main(int argc, char **argv)
 	struct api_route *route = all_routes;
 
 	row = mempcpy(row, own_rows, sizeof(own_rows));
+	row = mempcpy(row, questions_conf_rows, sizeof(questions_conf_rows));
 	row = mempcpy(row, office_conf_rows, sizeof(office_conf_rows));
 	row = mempcpy(row, desk_conf_rows, sizeof(desk_conf_rows));
 	row = mempcpy(row, registrar_conf_rows, sizeof(registrar_conf_rows));

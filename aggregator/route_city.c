@@ -70,6 +70,17 @@ void route_districts(struct api_call *call)
 	api_table_end(table);
 }
 
+/* Since the start: how many it asked, and what they were answered. */
+static json_t *questions_json(const struct link_peer_status *s)
+{
+	json_t *all = json_pack("{s:I}", "asked", (json_int_t)s->asked);
+
+	for (int answer = LINK_YES; answer < LINK_ANSWER_END; answer++)
+		json_object_set_new(all, link_answer_word(answer),
+			json_integer((json_int_t)s->answered[answer]));
+	return all;
+}
+
 static json_t *child_json(const struct child *c)
 {
 	const struct link_peer_status *s = &c->link;
@@ -80,14 +91,14 @@ static json_t *child_json(const struct child *c)
 
 	hex_put(head, s->head, HASH_BYTES);
 	snprintf(origin, sizeof(origin), "%06u", s->origin);
-	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:I, s:I, s:o, s:o, s:o}", "origin", origin,
-		"state", s->state, "position", (json_int_t)s->position, "head", head,
+	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "origin",
+		origin, "state", s->state, "position", (json_int_t)s->position, "head", head,
 		"last_entry_age_s", age, "fold_position", (json_int_t)c->folded, "claimed",
 		(json_int_t)s->claimed, "error", error, "decisions",
 		s->followed ? json_integer((json_int_t)s->decisions) : json_null(),
 		"decisions_fault",
-		s->decisions_fault ? json_string(link_fault_word(s->decisions_fault))
-				   : json_null());
+		s->decisions_fault ? json_string(link_fault_word(s->decisions_fault)) : json_null(),
+		"questions", questions_json(s));
 }
 
 /* ---- status ---- */
@@ -142,6 +153,26 @@ static void metrics_children(struct daemon *d, struct buf *out)
 
 			snprintf(labels, sizeof(labels), "origin=\"%06u\"", s->origin);
 			metric(out, rows[k].name, rows[k].type, rows[k].help, labels, values[k]);
+		}
+	}
+	for (size_t i = 0; all && i < n; i++) {
+		const struct link_peer_status *s = &all[i].link;
+		char labels[64];
+
+		snprintf(labels, sizeof(labels), "origin=\"%06u\"", s->origin);
+		metric(out, "tally_child_questions_total", "counter",
+			"Questions that a child has asked since the start.", labels,
+			(double)s->asked);
+	}
+	for (size_t i = 0; all && i < n; i++) {
+		for (int answer = LINK_YES; answer < LINK_ANSWER_END; answer++) {
+			char labels[64];
+
+			snprintf(labels, sizeof(labels), "origin=\"%06u\",answer=\"%s\"",
+				all[i].link.origin, link_answer_word(answer));
+			metric(out, "tally_child_answers_total", "counter",
+				"Answers to a child's questions since the start.", labels,
+				(double)all[i].link.answered[answer]);
 		}
 	}
 	free(all);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "collector/collector.h"
 #include "daemon/figures/office.h"
 #include "daemon/intake/desk.h"
 #include "daemon/registrar/registrar.h"
@@ -21,6 +22,28 @@ static const struct conf_row own_rows[] = {
 #define OWN_ROWS (sizeof own_rows / sizeof *own_rows)
 
 static const char *const tables[] = { DESK_TABLE_NAMES };
+
+static const struct api_route own_routes[] = {
+	{ .method = "POST",
+		.path = "/v1/subsidy-check",
+		.command = "subsidy check [PID]",
+		.query = CLAIM_QUERY " pid number@ doc_type parent lang",
+		.right = RIGHT_OPERATOR,
+		.help_en = "May this be paid? Asks the city, which sees all districts: yes, or no "
+			   "with the number of the rule. The person by its PID, or by a document "
+			   "number that is asked for (--number).",
+		.help_zh = "可否拨付：向市级查询各区情况，答是，或否及规则编号。人员以代号（PID）给"
+			   "出，或以 --number 由程序询问证件号码。",
+		.upload = &subsidy_check_upload },
+	{ .method = "GET",
+		.path = "/v1/subsidy-check/{pid}",
+		.query = CLAIM_QUERY " parent",
+		.right = RIGHT_OPERATOR,
+		.help_en = "The same for programs, as at the city's socket.",
+		.help_zh = "供程序使用，与市级相同。",
+		.handle = route_subsidy_ask },
+};
+#define OWN_ROUTES (sizeof own_routes / sizeof *own_routes)
 
 /* A ledger under a code that is no district could never be taken back: refused before it begins. */
 static int check(const struct conf *conf, struct errmsg *m)
@@ -59,8 +82,9 @@ int main(int argc, char **argv)
 	static struct conf_row rows[OWN_ROWS + OFFICE_CONF_ROWS_N + DESK_CONF_ROWS_N +
 				    REGISTRAR_CONF_ROWS_N + DAEMON_CONF_ROWS_N];
 	static struct daemon_part parts[OFFICE_PARTS + DESK_PARTS + REGISTRAR_PARTS];
-	static struct api_route routes[OFFICE_ROUTES + PERIODS_READ_ROUTES + RETURNS_READ_ROUTES +
-				       RETURNS_DISTRICT_ROUTES + DESK_ROUTES + REGISTRAR_ROUTES];
+	static struct api_route routes[OWN_ROUTES + OFFICE_ROUTES + PERIODS_READ_ROUTES +
+				       RETURNS_READ_ROUTES + RETURNS_DISTRICT_ROUTES + DESK_ROUTES +
+				       REGISTRAR_ROUTES];
 	static const struct daemon_program program = {
 		.name = "tally-collector",
 		.role = "collector",
@@ -93,6 +117,7 @@ int main(int argc, char **argv)
 	memcpy(parts, office_parts, sizeof office_parts);
 	memcpy(parts + OFFICE_PARTS, desk_parts, sizeof desk_parts);
 	memcpy(parts + OFFICE_PARTS + DESK_PARTS, registrar_parts, sizeof registrar_parts);
+	route = mempcpy(route, own_routes, sizeof own_routes);
 	route = mempcpy(route, office_routes, sizeof office_routes);
 	route = mempcpy(route, periods_read_routes, sizeof periods_read_routes);
 	route = mempcpy(route, returns_read_routes, sizeof returns_read_routes);

@@ -1,10 +1,10 @@
-/* Alerts as they stand, and the question that a district asks before it pays. */
+/* Alerts as they stand, and the question that is asked before something is paid. */
 #include <stdlib.h>
 
 #include "aggregator/talents/alerts.h"
+#include "aggregator/talents/subsidy.h"
 #include "daemon/registrar/registrar.h"
-#include "proto/check.h"
-#include "proto/message.h"
+#include "daemon/subsidy/claim_call.h"
 
 static const struct api_column columns[] = {
 	{ "rule", "规则", "rule", API_TEXT },
@@ -132,104 +132,18 @@ void route_alert_list(struct api_call *call)
 
 /* ---- subsidy check ---- */
 
-/* The claim as if it stood already: approved, on the day. */
-static bool claim_make(struct api_call *call, struct arena *a, int day,
-	const uint8_t pid[PID_BYTES], struct record *r)
-{
-	static const char *const given[][2] = { { "purpose", "purpose" },
-		{ "occupation", "occupation" }, { "level", "level" },
-		{ "enrolment", "enrolment_no" }, { "certificate", "certificate_no" },
-		{ "payee", "payee" } };
-	static const uint8_t tag[NAME_TAG_BYTES] = { 0 };
-	struct identity id = { .present = true };
-
-	r->reg = register_find(TEXT("subsidy"));
-	r->msg = arena_alloc(a, r->reg->pb->sizeof_message);
-	if (!r->msg)
-		return false;
-	protobuf_c_message_init(r->reg->pb, r->msg);
-	for (size_t i = 0; i < sizeof(given) / sizeof(*given); i++) {
-		const char *value = api_arg(call, given[i][0]);
-		const struct field *f =
-			&r->reg->fields[register_field(r->reg, text_of(given[i][1]))];
-		int code = value && f->codes ? code_index_any(f->codes, text_of(value)) : 0;
-
-		if (code < 0 || (value && strcmp(given[i][0], "occupation") == 0 &&
-					occupation_check(text_of(value)) == OCC_BAD)) {
-			api_fail(call, 400, "%s %s: no such code", given[i][0], value);
-			return false;
-		}
-		if (value)
-			message_set_text(
-				r->msg, f->pb, text_of(f->codes ? f->codes->at[code].code : value));
-	}
-	message_set_text(r->msg, r->reg->fields[register_field(r->reg, TEXT("payee_kind"))].pb,
-		text_of(api_arg(call, "payee") ? "unit" : "person"));
-	message_set_text(r->msg, r->reg->fields[register_field(r->reg, TEXT("status"))].pb,
-		TEXT("approved"));
-	message_set_number(
-		r->msg, r->reg->fields[register_field(r->reg, TEXT("claimed_on"))].pb, day);
-	record_set_person(r, 0, &id, pid, tag);
-	return true;
-}
-
-struct asked {
-	size_t claim; /* number of the claim among the records */
-	const char *rule;
-};
-
-static void asked_found(void *arg, const struct talent_alert *rule, size_t i, size_t k)
-{
-	struct asked *a = arg;
-
-	if ((i == a->claim || k == a->claim) && (!a->rule || strcmp(rule->id, a->rule) < 0))
-		a->rule = rule->id;
-}
-
-static int check(struct api_call *call, const struct talents_view *v, const uint8_t pid[PID_BYTES],
-	int day, struct asked *asked)
-{
-	struct dossier d;
-	int err = dossier_init(&d, v, pid);
-
-	if (err == ERR_NOTFOUND) /* nobody yet: nothing speaks against it */
-		err = 0;
-	/* There is room for one more than were read; of nobody for none. */
-	asked->claim = d.n;
-	if (!err && d.records) {
-		if (!claim_make(call, &d.arena, day, pid, &d.records[d.n])) {
-			dossier_deinit(&d);
-			return ERR_CLOSED;
-		}
-		d.facts[d.n] = (struct talent_record){ &d.records[d.n], v->office->area };
-		talent_alerts_person(v->office->rules, d.facts, d.n + 1, asked_found, asked);
-	}
-	dossier_deinit(&d);
-	return err;
-}
-
 void route_subsidy_check(struct api_call *call)
 {
-	const char *id = api_arg(call, "pid");
-	struct talents_view v;
-	struct asked asked = { 0 };
-	uint8_t pid[PID_BYTES];
-	int day, err;
+	struct daemon *d = daemon_of(call);
+	const char *id = api_arg(call, "pid"), *rule;
+	struct claim claim;
+	int err;
 
-	if (!talents_day(call, &day) || !talents_view_open(&v, call))
+	if (!claim_take(call, &claim) || !claim_take_person(call, &claim, id))
 		return;
-	err = talents_person_of(v.views, text_of(id), pid);
-	if (!err)
-		err = check(call, &v, pid, day, &asked);
-	else if (err == ERR_NOTFOUND)
-		err = 0;
-	talents_view_close(&v);
-	if (err == ERR_INVALID)
-		api_fail(call, 400, "%s: neither a pid (32 hex digits) nor a talent's id", id);
-	else if (err && err != ERR_CLOSED)
+	err = subsidy_judge(d, &claim, d->origin, &rule);
+	if (err)
 		api_fail_err(call, err, "it cannot be said now");
-	else if (!err)
-		api_json(call, asked.rule
-				       ? json_pack("{s:s, s:s}", "answer", "no", "rule", asked.rule)
-				       : json_pack("{s:s}", "answer", "yes"));
+	else
+		claim_answer(call, rule);
 }

@@ -5,6 +5,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/fold/cases.h"
+#include "daemon/subsidy/claim_call.h"
 #include "proto/check.h"
 
 #define READ_MS 30000
@@ -59,13 +60,15 @@ static void begins_with(
 		store_cursor_close(c);
 }
 
-int talents_person_of(struct store_txn *views, struct text id, uint8_t pid[PID_BYTES])
+int talents_person_known(
+	struct store_txn *views, const uint8_t *known, size_t n_known, uint8_t pid[PID_BYTES])
 {
 	char linked[1 + TALENT_ID_BYTES] = { 'M' };
 	uint8_t person[PID_BYTES];
 	size_t n = 0, n_linked = 0;
 
-	if (talent_id_parse(id, pid)) {
+	memcpy(pid, known, n_known);
+	if (n_known == TALENT_ID_BYTES) {
 		memcpy(linked + 1, pid, TALENT_ID_BYTES);
 		memcpy(person, pid, TALENT_ID_BYTES);
 		begins_with(views, VIEW_PERSON,
@@ -78,12 +81,21 @@ int talents_person_of(struct store_txn *views, struct text id, uint8_t pid[PID_B
 		if (n > 1 || n_linked > 1)
 			return ERR_EXISTS;
 		/* Of a linked one that is the person too, both say the same. */
-	} else if (hex_get(pid, PID_BYTES, id) != 0) {
-		return ERR_INVALID;
 	}
 	case_person(views, pid, person);
 	memcpy(pid, person, PID_BYTES);
 	return store_txn_err(views);
+}
+
+int talents_person_of(struct store_txn *views, struct text id, uint8_t pid[PID_BYTES])
+{
+	uint8_t known[PID_BYTES];
+
+	if (talent_id_parse(id, known))
+		return talents_person_known(views, known, TALENT_ID_BYTES, pid);
+	if (hex_get(known, PID_BYTES, id) != 0)
+		return ERR_INVALID;
+	return talents_person_known(views, known, PID_BYTES, pid);
 }
 
 const char *talents_words(const struct code_list *list, struct text code, bool zh)
@@ -97,9 +109,8 @@ const char *talents_words(const struct code_list *list, struct text code, bool z
 
 /* ---- snapshots ---- */
 
-bool talents_view_open(struct talents_view *v, struct api_call *call)
+int talents_view_begin(struct talents_view *v, struct daemon *d)
 {
-	struct daemon *d = daemon_of(call);
 	int err;
 
 	*v = (struct talents_view){ .office = office_of(d) };
@@ -107,11 +118,18 @@ bool talents_view_open(struct talents_view *v, struct api_call *call)
 	/* The ledgers afterwards: they hold whatever the views know. */
 	if (!err)
 		err = store_read_begin(ledger_store(d->ledger), &v->ledgers, READ_MS);
-	if (!err)
-		return true;
-	talents_view_close(v);
-	api_fail_err(call, err, "the talents cannot be read");
-	return false;
+	if (err)
+		talents_view_close(v);
+	return err;
+}
+
+bool talents_view_open(struct talents_view *v, struct api_call *call)
+{
+	int err = talents_view_begin(v, daemon_of(call));
+
+	if (err)
+		api_fail_err(call, err, "the talents cannot be read");
+	return !err;
 }
 
 void talents_view_close(struct talents_view *v)
@@ -213,7 +231,7 @@ const struct api_route talent_routes[TALENT_ROUTES] = {
 	{ .method = "GET",
 		.path = "/v1/subsidy-check/{pid}",
 		.command = "subsidy check PID",
-		.query = "purpose! occupation level enrolment certificate payee at",
+		.query = CLAIM_QUERY,
 		.right = RIGHT_OPERATOR,
 		.help_en =
 			"May this be paid? Yes, or no with the number of the rule; nothing else.",

@@ -33,6 +33,10 @@ bool talents_day(struct api_call *call, int *day);
 /* "T…" or 32 hex digits to the person of that pid. ERR_INVALID: it is neither; ERR_NOTFOUND; */
 /* ERR_EXISTS: two persons' ids are alike, only the pid tells. */
 int talents_person_of(struct store_txn *views, struct text id, uint8_t pid[PID_BYTES]);
+/* The same, of what an id stands for: a whole pid (PID_BYTES), or the first TALENT_ID_BYTES of one.
+ */
+int talents_person_known(
+	struct store_txn *views, const uint8_t *known, size_t n, uint8_t pid[PID_BYTES]);
 /* An `after`: the greatest pid that has this id. False: api_fail() was called. */
 bool talents_after(struct api_call *call, uint8_t pid[PID_BYTES], bool *given);
 
@@ -42,7 +46,8 @@ struct talents_view {
 	struct office *office;
 	struct store_txn *views, *ledgers;
 };
-/* False: api_fail() was called. */
+MUST_CHECK int talents_view_begin(struct talents_view *v, struct daemon *d);
+/* The same for a route. False: api_fail() was called. */
 bool talents_view_open(struct talents_view *v, struct api_call *call);
 void talents_view_close(struct talents_view *v);
 

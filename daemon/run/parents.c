@@ -146,6 +146,41 @@ void daemon_children(struct daemon *d, struct link_parent *children)
 	pthread_mutex_unlock(&d->parents_lock);
 }
 
+/* Under the lock. n_parents: there is none. */
+static size_t who_answers(struct daemon *d, const char *name, struct link_child_status *which)
+{
+	size_t first = d->n_parents;
+
+	for (size_t i = 0; i < d->n_parents; i++) {
+		link_child_status(d->parents[i], which);
+		if (name ? strcmp(which->name, name) == 0 : which->questions.granted > 0)
+			return i;
+		if (!name && first == d->n_parents)
+			first = i;
+	}
+	if (first < d->n_parents)
+		link_child_status(d->parents[first], which);
+	return first;
+}
+
+int parents_ask(struct daemon *d, const char *name, const struct link_question *q,
+	struct link_asked **out, struct link_child_status *which)
+{
+	size_t i;
+	int err;
+
+	*out = NULL;
+	pthread_mutex_lock(&d->parents_lock);
+	i = who_answers(d, name, which);
+	err = i < d->n_parents ? 0 : ERR_NOTFOUND;
+	if (!err) {
+		*out = link_child_ask(d->parents[i], q);
+		err = *out ? 0 : ERR_NOMEM;
+	}
+	pthread_mutex_unlock(&d->parents_lock);
+	return err;
+}
+
 bool parents_signer(struct daemon *d, uint32_t origin, uint8_t signer[SIGN_PUBLIC_BYTES])
 {
 	struct link_child_status s;

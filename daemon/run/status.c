@@ -59,15 +59,30 @@ static json_t *decisions_object(struct store_txn *t, const struct link_followed 
 		f->error[0] ? json_string(f->error) : json_null());
 }
 
+/* Since the start: how many were asked here, and what came of them. */
+static json_t *questions_object(const struct link_asking *q)
+{
+	json_t *all = json_pack("{s:I, s:I, s:I, s:I}", "granted", (json_int_t)q->granted,
+		"standing", (json_int_t)q->standing, "asked", (json_int_t)q->asked, "stray",
+		(json_int_t)q->stray);
+
+	for (int answer = 0; answer < LINK_ANSWER_LAST; answer++)
+		if (q->ended[answer])
+			json_object_set_new(all, link_answer_word(answer),
+				json_integer((json_int_t)q->ended[answer]));
+	return all;
+}
+
 static json_t *parent_object(struct store_txn *t, const struct link_child_status *s)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "name", s->name,
-		"endpoint", s->endpoint, "state", s->state, "acked", (json_int_t)s->acked,
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "name",
+		s->name, "endpoint", s->endpoint, "state", s->state, "acked", (json_int_t)s->acked,
 		"pending", (json_int_t)s->pending, "last_ack_age_s", age(s->last_ack_age_s),
 		"proven", (json_int_t)s->proven, "error",
 		s->error[0] ? json_string(s->error) : json_null(), "fault",
 		s->fault ? json_string(link_fault_word(s->fault)) : json_null(), "decisions",
-		decisions_object(t, &s->decisions));
+		decisions_object(t, &s->decisions), "away_s", age(s->away_s), "questions",
+		questions_object(&s->questions));
 }
 
 static json_t *parents_array(struct daemon *d)
@@ -189,6 +204,10 @@ static void store_metrics(struct daemon *d, struct buf *out)
 		NULL, s.oldest_read_ms / 1000.0);
 }
 
+static double stray_answers(const struct link_child_status *s)
+{
+	return (double)s->questions.stray;
+}
 static double is_streaming(const struct link_child_status *s)
 {
 	return strcmp(s->state, "streaming") == 0;
@@ -258,6 +277,9 @@ static const struct {
 	{ "tally_parent_sessions_total", "counter", "Sessions since the start.", sessions },
 	{ "tally_parent_faults_total", "counter", "Sessions that ended by a fault since the start.",
 		faults },
+	{ "tally_parent_stray_answers_total", "counter",
+		"Answers since the start to no question that stood: late, doubled, made up.",
+		stray_answers },
 	{ "tally_parent_decisions_behind", "gauge",
 		"Entries of the parent's decisions that it has told of and that are not here.",
 		followed_behind },
@@ -282,6 +304,17 @@ static void parent_metrics(struct daemon *d, struct buf *out)
 			snprintf(labels, sizeof(labels), "parent=\"%.63s\"", s[i].name);
 			metric(out, parent_rows[r].name, parent_rows[r].type, parent_rows[r].help,
 				labels, parent_rows[r].value(&s[i]));
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		for (int answer = 0; answer < LINK_ANSWER_LAST; answer++) {
+			if (!link_answer_words(answer)[0])
+				continue;
+			snprintf(labels, sizeof(labels), "parent=\"%.63s\",end=\"%s\"", s[i].name,
+				link_answer_word(answer));
+			metric(out, "tally_parent_questions_total", "counter",
+				"Questions to a parent since the start, by what came of them.",
+				labels, (double)s[i].questions.ended[answer]);
 		}
 	}
 }

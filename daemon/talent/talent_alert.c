@@ -1,4 +1,4 @@
-/* Alerts: their rule files, traces of records, and the look at one person's records.
+/* Alerts: traces of records, and the look at one person's records.
  *
  * A trace, by kind:
  *
@@ -14,147 +14,22 @@
 #include <stdlib.h>
 
 #include "daemon/base/buf.h"
-#include "daemon/survey/form_keys.h"
 #include "daemon/talent/talent_row.h"
 
 #define LOOK_AT_ALL 64 /* a person with more traces is looked at in any case */
 
-static const char *const kind_names[ALERT_KINDS] = { "certificate", "paid_again", "paid_below",
-	"overlap", "payees", "revoked", "age", "jump", "reads" };
+/* ---- what records say ---- */
 
-static const struct key alert_keys[] = {
-	{ "kind", KEY_TEXT, true },
-	{ "zh", KEY_TEXT, true },
-	{ "en", KEY_TEXT, true },
-	{ "register", KEY_TEXT, false },
-	{ "where", KEY_TEXT, false },
-	{ "least", KEY_TEXT, false },
-	{ "most", KEY_TEXT, false },
-	{ "percent", KEY_TEXT, false },
-	{ "months", KEY_TEXT, false },
-	{ "hours_per_day", KEY_TEXT, false },
-	{ "hour", KEY_TEXT, false },
-	{ "day", KEY_TEXT, false },
-	{ "form", KEY_TEXT, false },
-	{ "measure", KEY_TEXT, false },
-	{ "date", KEY_SECTION, false },
-};
-
-/* ---- reading ---- */
-
-/* What a kind cannot do without. */
-static const struct need {
-	const char *reg;
-	const char *settings[4];
-} needs[ALERT_KINDS] = {
-	[ALERT_CERTIFICATE] = { "certificate", { NULL } },
-	[ALERT_PAID_AGAIN] = { "subsidy", { NULL } },
-	[ALERT_PAID_BELOW] = { "subsidy", { NULL } },
-	[ALERT_OVERLAP] = { "training", { "hours_per_day" } },
-	[ALERT_PAYEES] = { "subsidy", { NULL } },
-	[ALERT_REVOKED] = { "subsidy", { NULL } },
-	[ALERT_AGE] = { NULL, { "least", "most", "date" } },
-	[ALERT_JUMP] = { NULL, { "form", "measure", "percent", "months" } },
-	[ALERT_READS] = { NULL, { "hour", "day" } },
-};
-
-static int64_t number_read(struct loader *l, const struct node *section, const char *name)
-{
-	const struct node *n = key_find(section, name);
-	char *end;
-	long v;
-
-	if (!n)
-		return 0;
-	v = strtol(n->text.p, &end, 10);
-	if (*end || n->text.n == 0 || v < 0 || v > 1000000)
-		form_refuse(l, n->line, "a whole number is expected", n->text);
-	return v;
-}
-
-static enum talent_alert_kind kind_read(struct loader *l, const struct node *section)
-{
-	const struct node *n = key_find(section, "kind");
-	unsigned kind = 0;
-
-	while (kind < ALERT_KINDS && !text_is(n->text, kind_names[kind]))
-		kind++;
-	if (kind == ALERT_KINDS)
-		form_refuse(l, n->line, "not a kind of alert", n->text);
-	return kind == ALERT_KINDS ? ALERT_CERTIFICATE : (enum talent_alert_kind)kind;
-}
-
-static void needs_check(struct loader *l, const struct node *section, const struct talent_alert *a)
-{
-	const struct need *need = &needs[a->kind];
-
-	if (need->reg ? !a->reg || strcmp(a->reg->name, need->reg) != 0 : a->reg != NULL)
-		form_refuse(
-			l, section->line, "not the register of this kind of alert", section->text);
-	for (size_t i = 0; i < 4 && need->settings[i]; i++)
-		if (!key_find(section, need->settings[i]))
-			form_refuse(l, section->line, "a setting is missing",
-				text_of(need->settings[i]));
-}
-
-static const struct field *field_of(const struct reg *reg, const char *name)
+const struct field *talent_field(const struct reg *reg, const char *name)
 {
 	int i = register_field(reg, text_of(name));
 
 	return i < 0 || !reg->fields[i].pb ? NULL : &reg->fields[i];
 }
 
-static void overlap_read(struct talent_alert *a)
-{
-	if (a->kind != ALERT_OVERLAP || !a->reg)
-		return;
-	a->enrolled = field_of(a->reg, "enrolled_on");
-	a->ended = field_of(a->reg, "ended_on");
-	a->offline = field_of(a->reg, "hours_offline");
-}
-
-void talent_alert_read(struct loader *l, struct talent_rules *t, const struct node *section)
-{
-	const struct talent_alert **at = &t->alerts;
-	struct talent_alert *a = form_alloc(l, sizeof(*a));
-
-	if (!a || !KEYS_CHECK(l, section, alert_keys))
-		return;
-	if (!form_id_ok(section->text))
-		form_refuse(l, section->line, "a rule has a name: letters, digits, . _ and -",
-			section->text);
-	a->id = section->text.p ? section->text.p : "";
-	a->kind = kind_read(l, section);
-	a->zh = key_text(section, "zh", "");
-	a->en = key_text(section, "en", "");
-	a->reg = key_register(l, section);
-	a->where = a->reg ? key_where(l, section, a->reg) : NULL;
-	a->least = number_read(l, section, "least");
-	a->most = number_read(l, section, "most");
-	a->percent = number_read(l, section, "percent");
-	a->months = number_read(l, section, "months");
-	a->hours_per_day = number_read(l, section, "hours_per_day");
-	a->hour = number_read(l, section, "hour");
-	a->day = number_read(l, section, "day");
-	a->form = key_text(section, "form", "");
-	a->measure = key_text(section, "measure", "");
-	a->dates = talent_clauses_read(l, section, "date");
-	overlap_read(a);
-	needs_check(l, section, a);
-	for (; *at; at = (const struct talent_alert **)&(*at)->next)
-		if (strcmp(a->id, (*at)->id) == 0)
-			form_refuse(l, section->line, "stands twice", section->text);
-		else if (a->kind == ALERT_READS && (*at)->kind == ALERT_READS)
-			form_refuse(l, section->line, "there is one rule of this kind already",
-				section->text);
-	*at = a;
-}
-
-/* ---- what records say ---- */
-
 static struct value value_of(const struct record *r, const char *field)
 {
-	const struct field *f = field_of(r->reg, field);
+	const struct field *f = talent_field(r->reg, field);
 	struct value none = { 0 };
 
 	return f ? record_value(r, f) : none;
@@ -390,63 +265,69 @@ static bool pair_speaks(const struct talent_alert *rule, const struct talent_rec
 	}
 }
 
-static void pairs_look(const struct look *l)
+/* i before k. */
+static void pair_look(const struct look *l, size_t i, size_t k)
 {
 	const char *day = l->rule->kind == ALERT_OVERLAP ? "enrolled_on" : "claimed_on";
+	bool later = number_of(l->records[k].record, day) < number_of(l->records[i].record, day);
+	size_t a = later ? k : i, b = later ? i : k;
 
-	for (size_t i = 0; i < l->n; i++) {
-		if (!looks_at(l->rule, &l->records[i]))
-			continue;
-		for (size_t k = i + 1; k < l->n; k++) {
-			size_t a = i, b = k;
-
-			if (!looks_at(l->rule, &l->records[k]))
-				continue;
-			if (number_of(l->records[b].record, day) <
-				number_of(l->records[a].record, day)) {
-				a = k;
-				b = i;
-			}
-			if (pair_speaks(l->rule, &l->records[a], &l->records[b]))
-				l->found(l->arg, l->rule, a, b);
-		}
-	}
+	if (pair_speaks(l->rule, &l->records[a], &l->records[b]))
+		l->found(l->arg, l->rule, a, b);
 }
 
-/* Is the certificate k a revoked one that the claim i counts? */
-static bool counts_revoked(const struct look *l, size_t i, size_t k)
+static void pairs_look(const struct look *l)
 {
-	const struct record *claim = l->records[i].record, *z = l->records[k].record;
-	int64_t revoked = number_of(z, "revoked_on");
-	struct text number = text_in(claim, "certificate_no");
+	for (size_t i = 0; i < l->n; i++)
+		for (size_t k = i + 1; looks_at(l->rule, &l->records[i]) && k < l->n; k++)
+			if (looks_at(l->rule, &l->records[k]))
+				pair_look(l, i, k);
+}
 
-	if (!revoked || strcmp(z->reg->name, "certificate") != 0)
-		return false;
-	if (number.n)
-		return text_eq(number, text_in(z, "number"));
-	if (!text_in(claim, "occupation").n || rank_of(claim) < 0 ||
-		!same_text(claim, z, "occupation") || rank_of(claim) != rank_of(z) ||
-		revoked > number_of(claim, "claimed_on"))
-		return false;
+static bool is_certificate(const struct record *r)
+{
+	return strcmp(r->reg->name, "certificate") == 0;
+}
+
+/* Does a certificate that holds stand for the claim too? */
+static bool holds_another(const struct look *l, const struct record *claim)
+{
 	for (size_t other = 0; other < l->n; other++) {
 		const struct record *o = l->records[other].record;
 
-		if (o->reg == z->reg && !number_of(o, "revoked_on") &&
-			same_text(claim, o, "occupation") && rank_of(o) == rank_of(z))
-			return false;
+		if (is_certificate(o) && !number_of(o, "revoked_on") &&
+			same_text(claim, o, "occupation") && rank_of(o) == rank_of(claim))
+			return true;
 	}
-	return true;
+	return false;
 }
 
-static void revoked_look(const struct look *l)
+/* Is z a revoked certificate that the claim counts? */
+static bool counts_revoked(const struct record *claim, const struct record *z, bool another)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		if (!looks_at(l->rule, &l->records[i]))
-			continue;
-		for (size_t k = 0; k < l->n; k++)
-			if (counts_revoked(l, i, k))
-				l->found(l->arg, l->rule, i, k);
-	}
+	int64_t revoked = number_of(z, "revoked_on");
+	struct text number = text_in(claim, "certificate_no");
+
+	if (!revoked || !is_certificate(z))
+		return false;
+	if (number.n)
+		return text_eq(number, text_in(z, "number"));
+	return !another && text_in(claim, "occupation").n && rank_of(claim) >= 0 &&
+	       same_text(claim, z, "occupation") && rank_of(claim) == rank_of(z) &&
+	       revoked <= number_of(claim, "claimed_on");
+}
+
+/* The claim i, if the rule looks at it. */
+static void revoked_look(const struct look *l, size_t i)
+{
+	const struct record *claim = l->records[i].record;
+
+	if (!looks_at(l->rule, &l->records[i]))
+		return;
+	bool another = holds_another(l, claim);
+	for (size_t k = 0; k < l->n; k++)
+		if (counts_revoked(claim, l->records[k].record, another))
+			l->found(l->arg, l->rule, i, k);
 }
 
 void talent_alerts_person(const struct talent_rules *t, const struct talent_record *records,
@@ -463,7 +344,8 @@ void talent_alerts_person(const struct talent_rules *t, const struct talent_reco
 					found(arg, l.rule, i, i);
 			break;
 		case ALERT_REVOKED:
-			revoked_look(&l);
+			for (size_t i = 0; i < n; i++)
+				revoked_look(&l, i);
 			break;
 		case ALERT_CERTIFICATE:
 		case ALERT_JUMP:
@@ -473,5 +355,24 @@ void talent_alerts_person(const struct talent_rules *t, const struct talent_reco
 			pairs_look(&l);
 			break;
 		}
+	}
+}
+
+void talent_alerts_claim(const struct talent_rules *t, const struct talent_record *records,
+	size_t n, void (*found)(void *arg, const struct talent_alert *rule, size_t i, size_t k),
+	void *arg)
+{
+	struct look l = { records, n, NULL, found, arg };
+	size_t last = n - 1;
+
+	for (l.rule = t->alerts; l.rule; l.rule = l.rule->next) {
+		if (l.rule->kind == ALERT_REVOKED)
+			revoked_look(&l, last);
+		if (l.rule->kind != ALERT_PAID_AGAIN && l.rule->kind != ALERT_PAID_BELOW &&
+			l.rule->kind != ALERT_PAYEES)
+			continue;
+		for (size_t i = 0; looks_at(l.rule, &records[last]) && i < last; i++)
+			if (looks_at(l.rule, &records[i]))
+				pair_look(&l, i, last);
 	}
 }

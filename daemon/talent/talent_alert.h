@@ -59,10 +59,19 @@ void talent_alerts_person(const struct talent_rules *t, const struct talent_reco
 	size_t n, void (*found)(void *arg, const struct talent_alert *rule, size_t i, size_t k),
 	void *arg);
 
+/* Of those only what concerns the last record (there is one), a claim (register `subsidy`): in the
+ * time of n records, not of their pairs. */
+void talent_alerts_claim(const struct talent_rules *t, const struct talent_record *records,
+	size_t n, void (*found)(void *arg, const struct talent_alert *rule, size_t i, size_t k),
+	void *arg);
+
 /* The age that a record says its person had: INT_MIN when it says none. */
 int talent_alert_age(const struct talent_alert *a, const struct talent_record *r);
 
-/* A rule file's section (for talent_rules.c). */
+/* A register's field that stands in its message; NULL: there is none of that name. */
+const struct field *talent_field(const struct reg *reg, const char *name);
+
+/* A rule file's section (for talent_rules.c): talent_alert_read.c. */
 struct loader;
 struct node;
 void talent_alert_read(struct loader *l, struct talent_rules *t, const struct node *section);

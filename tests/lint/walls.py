@@ -28,6 +28,7 @@ BELOW = {
                       "daemon/api", "daemon/book", "daemon/run", "daemon/survey", "daemon/talent", "daemon/identity"],
     "daemon/survey": ["proto", "daemon/base", "daemon/ledger"],
     "daemon/talent": ["proto", "daemon/base", "daemon/ledger", "daemon/survey"],
+    "daemon/subsidy": ["proto", "daemon/base", "daemon/api", "daemon/ledger", "daemon/survey", "daemon/talent"],
     "daemon/fold": ["proto", "daemon/base", "daemon/store", "daemon/ledger", "daemon/survey", "daemon/talent"],
     "daemon/figures": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                        "daemon/api", "daemon/book", "daemon/run", "daemon/survey", "daemon/talent", "daemon/fold"],
@@ -40,12 +41,12 @@ BELOW = {
                        "daemon/run", "daemon/survey", "daemon/fold", "daemon/figures"],
     "collector": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                   "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures",
-                   "daemon/periods", "daemon/returns", "daemon/registrar"],
+                   "daemon/periods", "daemon/returns", "daemon/registrar", "daemon/subsidy"],
     "aggregator/talents": ["proto", "daemon/base", "daemon/store", "daemon/ledger", "daemon/api", "daemon/run", "daemon/survey",
-                           "daemon/talent", "daemon/fold", "daemon/figures", "daemon/registrar"],
+                           "daemon/talent", "daemon/fold", "daemon/figures", "daemon/registrar", "daemon/subsidy"],
     "aggregator": ["proto", "daemon/base", "daemon/conf", "daemon/loop", "daemon/store", "daemon/ledger", "daemon/link",
                    "daemon/api", "daemon/run", "daemon/intake", "daemon/survey", "daemon/talent", "daemon/fold", "daemon/figures",
-                   "daemon/periods", "daemon/returns", "daemon/registrar", "aggregator/talents"],
+                   "daemon/periods", "daemon/returns", "daemon/registrar", "daemon/subsidy", "aggregator/talents"],
 }
 
 # foreign header: where it may stand

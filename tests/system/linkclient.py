@@ -320,6 +320,9 @@ class Parent:
         self.follows = []      # each FOLLOW's LedgerState
         self.publish = self.publish_truly
         self.live = None       # route and session
+        self.questions = 0     # that a WELCOME grants
+        self.asked_of = []     # each QUESTION
+        self.answers = lambda question: [{"nonce": question.nonce, "answer": YES}]  # fields of the ANSWERs to it
 
     def state(self):
         text = signed_text("tally-receipt-1", self.origin, len(self.entries), self.head)
@@ -378,11 +381,19 @@ class Parent:
                 self.origin = f.ledgers[0].origin
                 self.live, self.asked = (route, f.session), False
                 more = {"published": self.decision()} if self.decisions else {}
+                if self.questions:
+                    more["questions"] = self.questions
                 self.reply(route, f.session, WELCOME, protocol=1, ledger=self.state(), credit=self.credit, **more)
             elif f.kind == FOLLOW:
                 assert len(f.ledgers) == 1 and self.decisions and self.live == (route, f.session)
                 self.follows.append(f.ledgers[0])
                 self.asked = True
+            elif f.kind == QUESTION:
+                assert self.questions, "asked although nothing was granted"
+                self.asked_of.append(f)
+                for fields in self.answers(f):
+                    fields = {"kind": ANSWER, **fields}
+                    self.reply(route, f.session, fields.pop("kind"), **fields)
             elif f.kind == PING:
                 self.reply(route, f.session, PONG, nonce=f.nonce)
             elif f.kind == BATCH:

@@ -8,7 +8,7 @@ import pytest
 
 from cluster import PORTS, ROOT, Collector, wait_for
 from data import Data
-from linkclient import PUBLISH, RECORD, Closed, Copy, Keys, Ledger, Link, Parent, entry_hash, entry_pb, link_pb, registers_pb, signed_text
+from linkclient import PUBLISH, RECORD, Closed, Copy, Keys, Ledger, Link, Parent, entry_hash, entry_pb, link_pb, registers_pb, signed_text, subsidy
 from oracle import read_csv_form
 
 ORIGIN = "310104"
@@ -277,3 +277,24 @@ def test_decisions_of_our_parent(cluster):
         node.ctl("ledger", "verify")
     finally:
         parent.close()
+
+
+def test_a_question(city):
+    """Asked and answered by the protocol's page alone: the second of two claims is refused by A02, and a third kind of person is not known."""
+    ledger = Ledger(ORIGIN, city.keys)
+    claim = {"channel": b"individual", "source": b"employment", "payee_kind": b"person", "name_tag": bytes(8), "sex": 1, "birth_year": 1905,
+             "claimed": 150000, "claimed_on": 20200501, "approved": 150000, "decided_on": 20200502, "status": b"approved"}
+    ledger.record("subsidy", registers_pb.Subsidy(claim_no=b"B1", purpose=b"certificate", occupation=b"6-18-01-01", level=b"3", pid=bytes(range(16)), **claim))
+    with link(city) as peer:
+        peer.hello(ledger)
+        peer.deliver(ledger)
+        wait_for("the city to fold it", lambda: city.city.children()[ORIGIN]["fold_position"] == ledger.position)
+        asked = {"purpose": "certificate", "occupation": "6-18-01-01", "level": "3", "claimed_on": 20200601}
+        assert peer.question(subsidy(bytes(range(16)), **asked)) == (2, "A02")
+        assert peer.question(subsidy(bytes(range(16)), **{**asked, "level": "2"})) == (1, "")
+        assert peer.question(subsidy(bytes(range(1, 17)), **asked)) == (1, "")
+        # Its ledger goes on in between.
+        ledger.retract("subsidy", "B1")
+        peer.deliver(ledger)
+        wait_for("the city to fold it", lambda: city.city.children()[ORIGIN]["fold_position"] == ledger.position)
+        assert peer.question(subsidy(bytes(range(16)), **asked)) == (1, "")

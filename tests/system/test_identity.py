@@ -295,6 +295,7 @@ RIGHTS = {
     "talent identify": "registrar", "talent names": "registrar", "case list": "operator", "case link": "registrar",
     "case unlink": "registrar", "case not-same": "registrar", "access list": "admin", "access verify": "admin", "access alerts": "admin",
     "talent publish": "registrar", "person export": "registrar", "person erase": "registrar", "person due": "admin",
+    "subsidy check": "operator",
 }
 
 
