@@ -166,13 +166,11 @@ static const uint64_t *plane_of(const struct block_facets *x, unsigned bit)
 	return plane < x->b->n_planes ? x->b->planes[plane] : NULL;
 }
 
-/* Those of `rows` that have a bit: into `with`; how many. */
-static unsigned with_bit(
+static void with_bit(
 	const uint64_t *restrict rows, const uint64_t *restrict plane, uint64_t *restrict with)
 {
 	for (unsigned i = 0; i < WORDS; i++)
 		with[i] = rows[i] & plane[i];
-	return rows_count(with);
 }
 
 static void without_bit(
@@ -198,10 +196,12 @@ static void numbers_add(const struct block_facets *x, enum column column, unsign
 		n.add(x, n.value, n.rows);
 		return;
 	}
-	with = with_bit(rows, plane, half);
-	if (with)
+	with = rows_both(rows, plane);
+	if (with) {
+		with_bit(rows, plane, half);
 		numbers_add(x, column, bits, half,
 			(struct number){ n.value | 1u << bits, with, n.add });
+	}
 	if (with == n.rows)
 		return;
 	without_bit(rows, plane, half);
@@ -251,34 +251,33 @@ static void ages_add(const struct block_facets *x, const uint64_t rows[WORDS], u
 static void set_add(const struct block_facets *x, enum column column, const uint64_t rows[WORDS],
 	uint64_t counts[32])
 {
-	uint64_t with[WORDS];
-
 	for (unsigned k = 0; k < column_bits[column].width; k++) {
 		const uint64_t *plane = plane_of(x, column_bits[column].first + k);
 
 		if (plane)
-			counts[k] += with_bit(rows, plane, with);
+			counts[k] += rows_both(rows, plane);
 	}
 }
 
 static void occs_add(const struct block_facets *x, const uint64_t rows[WORDS])
 {
 	const struct talent_query *q = x->s->q;
-	uint32_t least = q->occ_most ? q->occ_least : 0,
-		 span = q->occ_most ? q->occ_most - least : 0xffffff;
+	const uint32_t least = q->occ_most ? q->occ_least : 0,
+		       span = q->occ_most ? q->occ_most - least : 0xffffff, level = q->level_min;
+	const struct block *b = x->b;
 	const uint64_t *has = plane_of(x, BIT_HAS_OCC);
 
 	for (unsigned w = 0; w < WORDS && has; w++)
 		for (uint64_t left = rows[w] & has[w]; left; left &= left - 1) {
-			uint32_t occ = x->b->occs[w * 64 + (unsigned)__builtin_ctzll(left)];
+			uint32_t occ = b->occs[w * 64 + (unsigned)__builtin_ctzll(left)];
 
-			if (occ >> 24 >= q->level_min && (occ & 0xffffff) - least <= span)
+			if (occ >> 24 >= level && (occ & 0xffffff) - least <= span)
 				occ_add(x->f, occ & 0xffffff);
 		}
-	for (unsigned i = 0; i < x->b->n_more; i++) {
-		uint32_t digits = x->b->more[i] >> 4;
+	for (unsigned i = 0; i < b->n_more; i++) {
+		uint32_t digits = b->more[i] >> 4;
 
-		if (rows_has(rows, x->b->more_rows[i]) && (x->b->more[i] & 15) >= q->level_min &&
+		if (rows_has(rows, b->more_rows[i]) && (b->more[i] & 15) >= level &&
 			digits - least <= span)
 			occ_add(x->f, digits);
 	}

@@ -185,13 +185,13 @@ static inline bool rows_has(const uint64_t rows[WORDS], unsigned row)
 	return rows[row / 64] >> row % 64 & 1;
 }
 
-/* In eight lanes of bytes at once: the compiler makes vectors of it. */
-static inline unsigned rows_count(const uint64_t rows[WORDS])
+/* How many are in both. In lanes of bytes: the compiler makes vectors of it. */
+static inline unsigned rows_both(const uint64_t a[WORDS], const uint64_t b[WORDS])
 {
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < WORDS; i++) {
-		uint64_t w = rows[i];
+		uint64_t w = a[i] & b[i];
 
 		w -= w >> 1 & 0x5555555555555555;
 		w = (w & 0x3333333333333333) + (w >> 2 & 0x3333333333333333);
@@ -199,6 +199,11 @@ static inline unsigned rows_count(const uint64_t rows[WORDS])
 	}
 	sum = (sum & 0x00ff00ff00ff00ff) + (sum >> 8 & 0x00ff00ff00ff00ff);
 	return (unsigned)(sum * 0x0001000100010001 >> 48);
+}
+
+static inline unsigned rows_count(const uint64_t rows[WORDS])
+{
+	return rows_both(rows, rows);
 }
 
 /* Four bits a decimal digit, eight digits. */
