@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "daemon/base/log.h"
@@ -24,6 +25,7 @@
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define UNSYNCED "unsynced\n"
 #define MARK_MAX 64
+#define GIVE_WAY 5
 
 /* Text of a small file, "" when it is missing or cannot be read. */
 static void text_of_file(int dir_fd, const char *name, char out[MARK_MAX])
@@ -47,6 +49,14 @@ static int mark_put(struct place *p, const char *text)
 		rc = store_err(errno);
 	close(fd);
 	return rc ? rc : place_sync(p);
+}
+
+/* A batch that comes in, and a question that is asked, go before what follows from them. Where
+ * processors are free it makes no difference. Linux: the nice value is a thread's own. */
+void derived_give_way(void)
+{
+	if (setpriority(PRIO_PROCESS, (id_t)gettid(), GIVE_WAY) != 0)
+		log_debug("store", "the priority stays as it is: %s", strerror(errno));
 }
 
 int derived_empty(struct place *p, const char *why)

@@ -102,6 +102,9 @@ struct store {
 	uint64_t settle_us; /* when it was asked for first */
 };
 
+/* ---- post.c, writer.c ---- */
+enum { JOB_WAITS, JOB_OUT }; /* job->state; OUT: its err is final, it is not run again */
+
 /* ---- store.c ---- */
 /* LMDB's code or errno → ours. */
 int store_err(int rc);
@@ -112,6 +115,8 @@ int store_err(int rc);
 MUST_CHECK int derived_open(struct place *p, struct errmsg *m);
 /* Takes everything away but the lock; a warning says why. */
 MUST_CHECK int derived_empty(struct place *p, const char *why);
+/* The calling thread, its writer, gives way to all others. */
+void derived_give_way(void);
 /* After the last sync. */
 void derived_close(struct place *p, bool synced);
 

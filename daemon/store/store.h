@@ -33,9 +33,10 @@ struct store_conf {
 			       memory, which LMDB keeps: 4 kB each. 0: 1000 */
 	bool create; /* an empty store may be made. Without it a missing file is an error, never
 			"new" */
-	/* What it holds is folded from elsewhere and can be folded again: commits are not synced.
-	 * A kill loses nothing; after a power cut, or when it is found damaged, the store is
-	 * emptied at open (a warning in the log) and everything begins anew. Asks for `create`. */
+	/* What it holds is folded from elsewhere and can be folded again: commits are not synced,
+	 * and its writer gives way to all other threads. A kill loses nothing; after a power cut,
+	 * or when it is found damaged, the store is emptied at open (a warning in the log) and
+	 * everything begins anew. Asks for `create`. */
 	bool derived;
 	/* Runs inside every group's transaction after its jobs, if any of them wrote (may run
 	 * twice); may be NULL. */

@@ -21,7 +21,6 @@
  * A group ends early when its transaction holds group_pages pages: they lie in anonymous memory,
  * and LMDB keeps that memory for the next transaction. */
 #include <assert.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +38,6 @@
 #define GATHER_US 200	    /* a moment: a group leaves when one passes and nobody came */
 #define SETTLE_US 2000	    /* most that store_settle() waits while groups follow one another */
 #define CROWD_LASTS_US 1000 /* after this a group waits no more */
-
-enum { JOB_WAITS, JOB_OUT }; /* job->state; OUT: its err is final, it is not run again */
 
 struct group {
 	struct store_job *jobs;
@@ -403,6 +400,8 @@ static void *writer_main(void *arg)
 	const char *folder = strrchr(s->place.dir, '/');
 
 	pthread_setname_np(pthread_self(), folder && strlen(folder) <= 15 ? folder + 1 : "store");
+	if (s->derived)
+		derived_give_way();
 	while (take_group(s, &g))
 		run_group(s, &g);
 	settle(s);
@@ -422,71 +421,6 @@ int writer_start(struct store *s)
 	rc = pthread_create(&s->writer, NULL, writer_main, s);
 	pthread_sigmask(SIG_SETMASK, &had, NULL);
 	return rc ? ERR_NOMEM : 0;
-}
-
-/* ---- the public side ---- */
-
-void store_post(struct store *s, struct store_job *job)
-{
-	bool wake, ended;
-
-	job->next = NULL;
-	job->err = 0;
-	job->state = JOB_WAITS;
-	pthread_mutex_lock(&s->lock);
-	ended = s->ended;
-	if (!ended) {
-		*s->tail = job;
-		s->tail = &job->next;
-		s->waiting++;
-	}
-	wake = s->sleeping || (s->gathering && s->waiting >= s->crowd);
-	s->sleeping = false; /* one signal is enough */
-	pthread_mutex_unlock(&s->lock);
-	if (wake)
-		pthread_cond_signal(&s->wake);
-	if (ended)
-		job->done(job, ERR_CLOSED);
-}
-
-/* Whoever waits in store_write(). It is gone once its semaphore is posted. */
-struct waiter {
-	struct store_job job;
-	int (*fn)(struct store_txn *t, void *arg);
-	void *arg;
-	int err;
-	sem_t over;
-};
-
-static int waiter_fn(struct store_txn *t, struct store_job *job)
-{
-	struct waiter *w = (struct waiter *)job;
-
-	return w->fn(t, w->arg);
-}
-
-static void waiter_done(struct store_job *job, int err)
-{
-	struct waiter *w = (struct waiter *)job;
-
-	w->err = err;
-	sem_post(&w->over);
-}
-
-int store_write(
-	struct store *s, int (*fn)(struct store_txn *t, void *arg), void *arg, unsigned flags)
-{
-	struct waiter w = { .job = { .fn = waiter_fn, .done = waiter_done, .flags = flags },
-		.fn = fn,
-		.arg = arg };
-
-	assert(!pthread_equal(pthread_self(), s->writer));
-	sem_init(&w.over, 0, 0);
-	store_post(s, &w.job);
-	while (sem_wait(&w.over) != 0)
-		; /* a signal */
-	sem_destroy(&w.over);
-	return w.err;
 }
 
 void writer_stop(struct store *s)
