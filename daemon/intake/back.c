@@ -6,6 +6,7 @@
  * refused with its cells. Between that and the commit a record can only have been retracted by
  * somebody else, which is the outcome "unchanged". Nothing that ever stood vanishes. */
 #include "daemon/intake/run.h"
+#include "daemon/identity/named.h"
 
 #define LOOK_MS 10000
 #define REASON_CHARS 200
@@ -125,6 +126,8 @@ bool back_row(struct intake_run *r, const struct reader_row *row)
 	}
 	if (!f.n && (!n.reason.n || text_chars(n.reason) > REASON_CHARS || control(n.reason)))
 		faults_add(&f, "E093", NULL);
+	if (!f.n && text_names_somebody(n.reason))
+		faults_add(&f, "E410", NULL);
 	if (!f.n) {
 		place = view_key(text_of(r->reg->name), n.key, &r->arena);
 		if (!place.p || !stands(r, place))

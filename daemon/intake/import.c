@@ -14,6 +14,7 @@
 #include "daemon/intake/desk.h"
 #include "daemon/intake/load.h"
 #include "daemon/intake/records.h"
+#include "daemon/identity/named.h"
 
 static bool give_up(void *arg)
 {
@@ -89,6 +90,10 @@ static void *begin(struct api_call *call, bool retract)
 		return NULL;
 	if (!text_utf8_ok(conf.request.reason) || text_chars(conf.request.reason) > 200) {
 		api_fail(call, 400, "a reason has at most 200 characters");
+		return NULL;
+	}
+	if (text_names_somebody(conf.request.reason)) {
+		api_fail(call, 400, "the reason: %s", NAMED_WORDS);
 		return NULL;
 	}
 	err = load_open(&l, &conf);

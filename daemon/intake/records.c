@@ -8,6 +8,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/intake/desk.h"
+#include "daemon/identity/named.h"
 #include "proto/entry.pb-c.h"
 
 #define READ_MS 10000
@@ -370,6 +371,10 @@ void records_retract(struct api_call *call)
 	if (reason.n == 0 || !text_utf8_ok(reason) || text_chars(reason) > 200 ||
 		!text_utf8_ok(key)) {
 		api_fail(call, 400, "a retraction wants a reason of 1 to 200 characters");
+		return;
+	}
+	if (text_names_somebody(reason)) {
+		api_fail(call, 400, "the reason: %s", NAMED_WORDS);
 		return;
 	}
 	err = intake_retract(desk_of(d)->intake, reg, key, api_user(call), reason, &position);

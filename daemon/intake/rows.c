@@ -1,5 +1,6 @@
 /* Rows that are records: cells → record_from_row → pid → item of the chunk; or the spool. */
 #include "daemon/intake/run.h"
+#include "daemon/identity/named.h"
 
 #define BODY_MAX (LEDGER_ENTRY_MAX - 512) /* an entry's other fields fit into the rest */
 
@@ -228,6 +229,8 @@ static bool record_row(struct intake_run *r, const struct reader_row *row)
 		f.hard = true;
 		faults_add(&f, "E018", NULL);
 	}
+	if (!f.hard && row_names_own(&cells, ids))
+		faults_add(&f, "E410", row_names_own(&cells, ids));
 	if (!f.hard && !put_record(r, &rec, ids, row->line)) {
 		if (run_failed(r))
 			return false;

@@ -13,6 +13,7 @@
 #include "daemon/talent/talent_alert.h"
 #include "daemon/talent/talent_place.h"
 #include "daemon/talent/talent_row.h"
+#include "daemon/identity/named.h"
 #include "proto/check.h"
 #include "proto/identity.pb-c.h"
 
@@ -203,7 +204,8 @@ struct text registrar_purpose(const struct api_call *call)
 	const char *given = api_arg(call, "purpose");
 	struct text t = text_trim(text_of(given ? given : ""));
 
-	if (!text_utf8_ok(t) || text_has_control(t) || text_chars(t) > ACCESS_PURPOSE_CHARS)
+	if (!text_utf8_ok(t) || text_has_control(t) || text_chars(t) > ACCESS_PURPOSE_CHARS ||
+		text_names_somebody(t))
 		t.n = 0;
 	return t;
 }

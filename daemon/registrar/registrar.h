@@ -52,6 +52,9 @@ MUST_CHECK int registrar_backup(struct daemon *d, const char *dir, struct errmsg
 size_t registrar_bulk(struct registry *r, struct access_load *out, size_t size);
 
 /* The purpose that the caller gives, trimmed; empty: none that will do. */
+#define REGISTRAR_NO_PURPOSE \
+	"a purpose must be given: --purpose TEXT, at most 200 characters, and no document or " \
+	"phone number in it: auditors read it"
 struct text registrar_purpose(const struct api_call *call);
 /* The pid that a talent's id, or its 32 hexadecimal digits, stand for. False: it is neither, or
  * nobody's. */

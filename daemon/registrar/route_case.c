@@ -14,6 +14,7 @@
 #include "daemon/intake/records.h"
 #include "daemon/registrar/registrar.h"
 #include "daemon/registrar/routes.h"
+#include "daemon/identity/named.h"
 #include "proto/check.h"
 #include "proto/entry.pb-c.h"
 #include "proto/identity.pb-c.h"
@@ -311,6 +312,8 @@ static void step_take(struct api_call *call, struct case_pair *pair, unsigned ac
 	if (!why &&
 		(!text_utf8_ok(words) || text_has_control(words) || text_chars(words) > NOTE_CHARS))
 		why = "the note is longer than 200 characters, or no text";
+	if (!why && text_names_somebody(words))
+		why = "the note: " NAMED_WORDS;
 	if (why) {
 		api_fail(call, 409, "%s", why);
 		return;

@@ -22,6 +22,7 @@
 #include "proto/identity.pb-c.h"
 
 #define PURPOSE_BYTES 96
+#define NOT_GIVEN 1000000000 /* persons */
 
 static bool stopping(void *arg)
 {
@@ -183,9 +184,9 @@ static bool confirmed(struct api_call *call, const struct due *due)
 {
 	uint64_t n = due_count(due), given;
 
-	if (!api_number(call, "persons", UINT64_MAX, 0, UINT64_MAX, &given))
+	if (!api_number(call, "persons", NOT_GIVEN, 0, NOT_GIVEN, &given))
 		return false;
-	if (given == n || (given == UINT64_MAX && api_flag(call, "yes")))
+	if (given == n || (given == NOT_GIVEN && api_flag(call, "yes")))
 		return true;
 	api_fail(call, 409,
 		"%llu persons are due (person due lists them): give their number, --persons %llu; "

@@ -89,7 +89,7 @@ static bool may_open(struct opening *o)
 		return false;
 	}
 	if (o->purpose.n == 0) {
-		refuse(o, 400, "a purpose must be given: --purpose TEXT, at most 200 characters");
+		refuse(o, 400, REGISTRAR_NO_PURPOSE);
 		return false;
 	}
 	why = key_take(o->call, o->ask, &o->secret);

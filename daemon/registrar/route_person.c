@@ -62,7 +62,7 @@ static bool subject_take(struct subject *s)
 		return false;
 	}
 	if (s->purpose.n == 0) {
-		refuse(s, 400, "a purpose must be given: --purpose TEXT, at most 200 characters");
+		refuse(s, 400, REGISTRAR_NO_PURPOSE);
 		return false;
 	}
 	good = !s->ask->too_long &&
