@@ -252,6 +252,18 @@ static int keep_all(struct due *d)
 
 /* ---- opening ---- */
 
+/* Rules that forgot to say whom to keep would let everybody go. */
+static int rules_check(const struct due *d, struct errmsg *m)
+{
+	if (d->conf.rules->running && talent_gate_at(d->conf.rules, d->today))
+		return 0;
+	errmsg_set(m,
+		"the rules (rules_dir) have no %s: nobody's term is judged by rules that do not "
+		"say who is kept",
+		d->conf.rules->running ? "gate in force" : "section running");
+	return ERR_INVALID;
+}
+
 int due_open(struct due **out, const struct due_conf *conf, struct errmsg *m)
 {
 	struct due *d = calloc(1, sizeof *d);
@@ -272,7 +284,9 @@ int due_open(struct due **out, const struct due_conf *conf, struct errmsg *m)
 		.sure = conf->sure };
 	arena_init(&d->step.arena, MEMORY);
 	arena_init(&d->arena, MEMORY);
-	err = conf->sure ? 0 : clock_check(d, m);
+	err = rules_check(d, m);
+	if (!err && !conf->sure)
+		err = clock_check(d, m);
 	if (!err)
 		err = follow(d, m);
 	if (!err)

@@ -30,8 +30,8 @@ struct due_conf {
 /* Finds who is due now. All is borrowed until due_close(). Takes as long as reading the entries
  * that came since it was last asked, and those of the months whose term is over, in steps of a few
  * milliseconds on the writer thread; a bit of memory for each person of the vault. ERR_INVALID: the
- * clock cannot be believed without `sure`; ERR_CLOSED: gave up. Words in m. Not on the loop or the
- * writer thread. */
+ * clock cannot be believed without `sure`, or the rules do not say who is kept; ERR_CLOSED: gave
+ * up. Words in m. Not on the loop or the writer thread. */
 MUST_CHECK int due_open(struct due **out, const struct due_conf *conf, struct errmsg *m);
 void due_close(struct due *d);
 

@@ -125,6 +125,16 @@ def test_whose_term_is_over_is_shredded_and_no_figure_moves(long_ago):
     one.stop()
     one.start()
     assert due(one, *date).json() == []
+    # Rules that do not say who is kept let nobody go.
+    rules = os.path.join(one.dir, "rules")
+    os.makedirs(rules)
+    for name, section in (("person", "section running"), ("gate", "gate in force")):
+        with open(os.path.join(rules, f"{name}.rule"), "w", encoding="utf-8") as f:
+            f.write('chain "none" { zh = "x" en = "x" clause "c" { zh = "x" en = "x" register = "certificate" from = "issued_on" } }')
+        one.stop()
+        one.setting(rules_dir=rules).start()
+        assert section in due(one, *date, codes=(1,)).err
+        os.unlink(os.path.join(rules, f"{name}.rule"))
     one.stop()
     one.setting(retention_years="0").start()
     assert "held for ever" in due(one, codes=(1,)).err
