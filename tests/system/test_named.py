@@ -3,7 +3,7 @@
 import os
 
 from cluster import counts
-from madeup import HEAD, TRAINING, certificate, load, pid_of, training
+from madeup import HEAD, TRAINING, certificate, certificate_key, load, pid_of, training
 from test_identity import LI, WANG, city, identify, log_of  # noqa: F401  (a fixture)
 
 
@@ -11,7 +11,7 @@ def test_numbers_are_refused_where_they_would_stand_in_the_open(city):
     """A clerk's key, a reason, a note, a purpose: none of them may carry somebody's number; the control without it passes."""
     one = city.districts["310101"]
     load(one, "training", TRAINING, training(1, *WANG), training(2, *LI))
-    load(one, "certificate", HEAD, certificate(1, *WANG))
+    load(one, "certificate", HEAD, certificate(1, *WANG), certificate(2, *LI))
     before = one.last()
     path = os.path.join(one.dir, "own.csv")
     for own in (training(3, *WANG).replace("T3", f"T{WANG[1]}"), training(3, *WANG, phone="13800000001").replace("C3", "C13800000001")):
@@ -34,4 +34,7 @@ def test_numbers_are_refused_where_they_would_stand_in_the_open(city):
     wang = pid_of(one, "training", "T1")
     assert "number" in identify(city, wang, "--purpose", f"about {WANG[1]}", codes=(2,)).err
     assert WANG[1] not in str(log_of(city))
+    li = pid_of(one, "certificate", certificate_key(2))
+    assert "number" in city.city.ctl("case", "link", wang, li, "--note", f"see {WANG[1]}", codes=(1,)).err
+    assert city.city.ctl("case", "link", wang, li, "--note", "see the file", output="json").json()["step"] == "proposed"
     one.ctl("retract", "training", "T1", "--reason", "entered twice as Y000031123456193000001")
