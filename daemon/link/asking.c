@@ -154,7 +154,9 @@ bool asking_take(struct asking *a, size_t *slot)
 	bool some = a->n_waiting > 0 && at < QUESTIONS_MOST;
 	if (some) {
 		a->slots[at] = a->waiting[0];
-		memmove(&a->waiting[0], &a->waiting[1], --a->n_waiting * sizeof a->waiting[0]);
+		a->n_waiting--;
+		for (size_t i = 0; i < a->n_waiting; i++)
+			a->waiting[i] = a->waiting[i + 1];
 		*slot = at;
 	}
 	pthread_mutex_unlock(&a->lock);

@@ -477,7 +477,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_round_trips, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_a_kind_must_have, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_goes_down_must_have, setup, teardown),
-		cmocka_unit_test(test_what_questions_must_have),
+		cmocka_unit_test_setup_teardown(test_what_questions_must_have, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_oversized_and_hostile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_random_damage, setup, teardown),
 		cmocka_unit_test(test_squeezing),
