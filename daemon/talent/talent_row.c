@@ -3,7 +3,8 @@
  * A record makes an item for every clause that takes it, so that nothing of the rules but the
  * numbers of gates, chains and clauses is needed to read a row: the views are folded anew when a
  * rule file changes. What is newest on a day (status, home) is found by the order of the days; on a
- * tie the smaller district counts. */
+ * tie the smaller district counts, then (two linked persons in one district) the code that its list
+ * names first: items are read in the order of their bytes. */
 #include "daemon/talent/talent_row.h"
 
 #include <stdio.h>

@@ -133,8 +133,9 @@ class TalentOracle(Oracle):
         s["programmes"] = {c for r in of["training"] + led for c in (r["programme"] or "").split(";") if c
                            and r["enrolled_on" if r["register"] == "training" else "approved_on"] <= day}
         s["areas"] = {c for r in of["training"] if r["enrolled_on"] <= day for c in (r["area"] or "").split(";") if c}
-        rows = sorted((-r["as_of"], r["district"], r["key"]) for r in of["person"] if r["as_of"] <= day)
-        newest = next((r for r in of["person"] for d, *at in rows[:1] if [r["district"], r["key"]] == at), None)
+        # Linked persons may have two of one day in one district: the status that its list names first, then the industry.
+        newest = min((r for r in of["person"] if r["as_of"] <= day), default=None, key=lambda r: (
+            -r["as_of"], r["district"], CODES["employment"].index(r["status"]), ([None] + CODES["industry"]).index(r["industry"] or None)))
         s["status"], s["industry"] = (newest["status"], newest["industry"] or "") if newest else ("", "")
         s["district"] = ""
         for register, date in HOME:
