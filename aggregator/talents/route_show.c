@@ -168,8 +168,16 @@ static bool records_show(struct show *s, const char *part)
 
 /* ---- what holds now ---- */
 
-/* The newest record of a clause on the day: largest `from`; on a tie the smaller district, then the
- * one that stands first. -1: none. */
+/* Of two records of one day: is the second one's district the same, and its status before? */
+static bool status_before(const struct show *s, long best, size_t i)
+{
+	return s->d->refs[best].origin == s->d->refs[i].origin &&
+	       strcmp(s->d->records[i].reg->name, "person") == 0 &&
+	       talent_status_order(&s->d->records[i]) < talent_status_order(&s->d->records[best]);
+}
+
+/* The newest record of a clause on the day: largest `from`; on a tie the smaller district, then (of
+ * person rows) the smaller talent_status_order(), then the one that stands first. -1: none. */
 static long newest_of(const struct show *s, const struct talent_clause *c)
 {
 	long best = -1;
@@ -180,7 +188,8 @@ static long newest_of(const struct show *s, const struct talent_clause *c)
 
 		if (!talent_clause_takes(c, &s->d->facts[i]) ||
 			!talent_clause_days(c, &s->d->facts[i], &from, &over) || from > s->day ||
-			from <= newest)
+			from < newest ||
+			(from == newest && (best < 0 || !status_before(s, best, i))))
 			continue;
 		newest = from;
 		best = (long)i;

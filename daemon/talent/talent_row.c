@@ -173,6 +173,11 @@ static unsigned code_of(const struct record *r, const char *field)
 	return v.present && list ? (unsigned)(code_index(list, v.text) + 1) : 0;
 }
 
+unsigned talent_status_order(const struct record *r)
+{
+	return code_of(r, "status") << 16 | code_of(r, "industry");
+}
+
 static void level_add(struct buf *row, const struct talent_rules *t, const struct talent_record *r)
 {
 	struct value level, occupation;
@@ -234,8 +239,10 @@ void talent_row_add(struct buf *row, const struct talent_rules *t, const struct 
 			item_put(row, &i);
 		i = (struct item){ .kind = ITEM_STATUS, .from = i.from, .over = TALENT_DAY_NEVER };
 		if (strcmp(r->record->reg->name, "person") == 0) {
-			i.code = code_of(r->record, "status");
-			i.value = code_of(r->record, "industry");
+			unsigned order = talent_status_order(r->record);
+
+			i.code = order >> 16;
+			i.value = order & 0xffff;
 			i.origin = r->origin;
 			item_put(row, &i);
 		}

@@ -33,6 +33,8 @@ uint16_t talent_day(int yyyymmdd);
 
 /* Is a row needed for who has this record: does it matter to a gate or a chain on any day? */
 bool talent_row_wants(const struct talent_rules *t, const struct talent_record *r);
+/* Which of two person rows of one day and district counts for status and industry: the smaller. */
+unsigned talent_status_order(const struct record *r);
 /* Adds the record's items to row. */
 void talent_row_add(struct buf *row, const struct talent_rules *t, const struct talent_record *r);
 /* Sorts, and drops what stands twice: after the last talent_row_add(). */
