@@ -7,6 +7,7 @@
 #include "daemon/base/log.h"
 #include "daemon/figures/route_ask.h"
 #include "daemon/figures/route_form.h"
+#include "daemon/identity/named.h"
 #include "daemon/periods/bulletin.h"
 #include "daemon/periods/closing.h"
 #include "daemon/periods/signed.h"
@@ -198,9 +199,12 @@ static bool words_ask(struct api_call *call, const char *name, struct text *out)
 	const char *s = api_arg(call, name);
 
 	*out = text_trim(text_of(s ? s : ""));
-	if (!s || survey_words_ok(*out, SURVEY_WORDS_CHARS))
+	if (s && !survey_words_ok(*out, SURVEY_WORDS_CHARS))
+		api_fail(call, 400, "%s: 1 to %d characters on one line", name, SURVEY_WORDS_CHARS);
+	else if (text_names_somebody(*out))
+		api_fail(call, 400, "%s: " NAMED_WORDS, name);
+	else
 		return true;
-	api_fail(call, 400, "%s: 1 to %d characters on one line", name, SURVEY_WORDS_CHARS);
 	return false;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "daemon/figures/route_ask.h"
+#include "daemon/identity/named.h"
 #include "daemon/returns/decide.h"
 #include "daemon/returns/routes.h"
 #include "daemon/returns/sign.h"
@@ -24,6 +25,15 @@ static void refuse(struct api_call *call, int err, const struct errmsg *m, const
 static struct text arg_text(struct api_call *call, const char *name)
 {
 	return text_trim(text_of(api_arg(call, name)));
+}
+
+/* Words for the ledger, which every side reads. False: api_fail() was called. */
+static bool words_free(struct api_call *call, struct text words)
+{
+	if (!text_names_somebody(words))
+		return true;
+	api_fail(call, 400, "words: " NAMED_WORDS);
+	return false;
 }
 
 static void period_cell(struct api_table *t, const struct period *p)
@@ -132,7 +142,7 @@ void route_return_explain(struct api_call *call)
 	int err;
 
 	x.form = ask_form_period(call, office_of(d)->forms, &x.period);
-	if (!x.form)
+	if (!x.form || !words_free(call, x.words))
 		return;
 	err = explain_run(&x, d, &m);
 	if (err) {
@@ -219,9 +229,9 @@ static void decide(struct api_call *call, bool accept)
 		return;
 	}
 	x->form = ask_form_period(call, o->forms, &x->period);
-	if (x->form && district_ask(call, o, &x->area)) {
+	x->words = arg_text(call, "words");
+	if (x->form && words_free(call, x->words) && district_ask(call, o, &x->area)) {
 		x->accept = accept;
-		x->words = arg_text(call, "words");
 		x->check = accept ? NULL : api_arg(call, "check");
 		x->author = text_of(api_user(call));
 		err = deciding_run(x, d, &m);

@@ -254,9 +254,15 @@ def assessment_rules(r):
     yield from within(r, 0, 1000, "theory", "practice")
 
 
+def looks_like_a_name(text):
+    dots = text.count("\u00b7")
+    han = sum(0x3400 <= ord(c) <= 0x9FFF for c in text)
+    return han + dots == len(text) and han >= 2 and (han <= 4 or dots > 0)
+
+
 def apprenticeship_rules(r):
     for name in ("mentor_employer", "mentor_school"):
-        if r[name] and re.search(r"\d{15}", r[name]):
+        if r[name] and (re.search(r"\d{11}", r[name]) or looks_like_a_name(r[name])):
             yield name
     yield from given_when(r, (r["mentor_allowance"] or 0) > 0, "mentor_employer")
     yield from given_when(r, r["status"] and r["status"] != "running", "ended_on")

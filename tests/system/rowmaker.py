@@ -42,6 +42,8 @@ class Maker:
         rnd, kind, codes = self.rnd, self.type[name], self.codes[name]
         if kind == "key":
             return f"K{self.made:05d}{rnd.choice(('', '-a', '/7', '键'))}"
+        if kind == "text" and name.startswith("mentor_"):
+            return f"M{text(rnd)}"
         if kind == "text":
             return text(rnd)
         if kind == "date":
@@ -269,7 +271,8 @@ def broken_rules(maker, register):
             "period": lambda: {field: "2019年"},
             "capitals": lambda: {field: "de"},
             "occupations": lambda: {field: "焊工"},
-            "no_document": lambda: {field: "M310101190301050015"},
+            "no_document": lambda: {field: "M13800000001"},
+            "no_name": lambda: {field: "甲乙"},
         }[check]()
         for prefix in maker.groups:
             if check.startswith("required") and field.startswith((f"{prefix}name", f"{prefix}doc_")):

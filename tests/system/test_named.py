@@ -27,6 +27,10 @@ def test_numbers_are_refused_where_they_would_stand_in_the_open(city):
     for words, code in ((("retract", "training", "T1", "--reason", f"double of {WANG[1]}"), 2),
                         (("retract", "training", "--file", path, "--reason", "call 13800000001"), 1)):
         assert "number" in one.ctl(*words, codes=(code,)).err
+    assert "number" in one.ctl("return", "explain", "02", "2019-06", "02-8", "--words", f"see {WANG[1]}", codes=(2,)).err
+    for words in (("return", "send-back", "02", "2019-06", "310101", "--words", "call 13800000001"),
+                  ("period", "close", "02", "2019-06", "--despite", f"waits for {WANG[1]}")):
+        assert "number" in city.city.ctl(*words, codes=(2,)).err
     # The two refusals left their notes, the retraction its entry; none of them holds the number.
     city.wait_folded()
     seen = one.ctl("ledger", "show", "310101", "--from", str(before + 1), output="json").out
