@@ -137,6 +137,17 @@ def test_form_csv_is_in_order(city):
     assert len(zeros) > len(only) and any(",0," in line for line in zeros)
 
 
+def test_the_fold_gives_way(city):
+    """What comes in and what is asked goes before what is folded from it: the views' writer alone has a lower priority."""
+    nice = {}
+    for task in os.listdir(f"/proc/{city.city.process.pid}/task"):
+        with open(f"/proc/{city.city.process.pid}/task/{task}/stat", encoding="ascii") as f:
+            name, _, fields = f.read().partition("(")[2].rpartition(")")
+        nice.setdefault(name, set()).add(int(fields.split()[16]))
+    assert nice["ledger"] == {0} and min(nice.pop("views")) > 0
+    assert set.union(*nice.values()) == {0}
+
+
 def test_who_holds_the_figures_is_not_sent_them_again(city):
     path = "/v1/forms/02?period=2019&area=310115"
     status, body, tag = city.city.ask(path)
