@@ -57,18 +57,20 @@ static void record_put(struct gathering *g, struct alert_record *out, size_t i)
 		g->err = ERR_LIMIT;
 }
 
-static void person_found(void *arg, const struct talent_alert *rule, size_t i, size_t k)
+static bool person_found(void *arg, const struct talent_alert *rule, size_t i, size_t k)
 {
 	struct gathering *g = arg;
 	struct alert *a = alert_new(g, rule);
 
 	if (!a)
-		return;
+		return false; /* no more of a rule that was not asked for, nor when one has failed
+			       */
 	record_put(g, &a->a, i);
 	if (k != i)
 		record_put(g, &a->b, k);
 	if (rule->kind == ALERT_AGE)
 		snprintf(a->note, sizeof(a->note), "%d", talent_alert_age(rule, &g->d->facts[i]));
+	return true;
 }
 
 static void person_look(struct gathering *g, const uint8_t pid[PID_BYTES])
@@ -79,8 +81,8 @@ static void person_look(struct gathering *g, const uint8_t pid[PID_BYTES])
 	g->d = &d;
 	talent_id_print(pid, g->person);
 	if (!err)
-		talent_alerts_person(g->v->office->rules, d.facts, d.n, person_found, g);
-	else if (err != ERR_NOTFOUND)
+		err = talent_alerts_person(g->v->office->rules, d.facts, d.n, person_found, g);
+	if (err && err != ERR_NOTFOUND)
 		g->err = err;
 	g->d = NULL;
 	dossier_deinit(&d);

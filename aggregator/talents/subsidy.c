@@ -5,8 +5,8 @@
 
 #include "daemon/base/clock.h"
 
-/* The first rule, by its id, that speaks. */
-static void found(void *arg, const struct talent_alert *rule, size_t i, size_t k)
+/* The first rule, by its id, that speaks: once is enough. */
+static bool found(void *arg, const struct talent_alert *rule, size_t i, size_t k)
 {
 	const char **first = arg;
 
@@ -14,6 +14,7 @@ static void found(void *arg, const struct talent_alert *rule, size_t i, size_t k
 	(void)k;
 	if (!*first || strcmp(rule->id, *first) < 0)
 		*first = rule->id;
+	return false;
 }
 
 static int judge(const struct talents_view *v, const struct claim *c, const uint8_t pid[PID_BYTES],
@@ -28,7 +29,7 @@ static int judge(const struct talents_view *v, const struct claim *c, const uint
 		err = ERR_LIMIT;
 	if (!err) {
 		d.facts[d.n] = (struct talent_record){ &d.records[d.n], origin };
-		talent_alerts_claim(v->office->rules, d.facts, d.n + 1, found, rule);
+		err = talent_alerts_claim(v->office->rules, d.facts, d.n + 1, found, rule);
 	}
 	dossier_deinit(&d);
 	return err;

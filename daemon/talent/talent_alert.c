@@ -1,4 +1,4 @@
-/* Alerts: traces of records, and the look at one person's records.
+/* Alerts: what records say, and their traces. The look at one person's records: talent_look.c.
  *
  * A trace, by kind:
  *
@@ -8,7 +8,7 @@
  * month: by number; days from 1900 on; enrolment, payee: of a hash, 0 none; asked by: bits of the
  * alerts' kinds. Two claims that make an alert have traces that make a suspect: every comparison
  * between traces is a coarser one of that between the records. */
-#include "daemon/talent/talent_alert.h"
+#include "daemon/talent/talent_alert_inside.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -44,34 +44,34 @@ static int64_t number_at(const struct record *r, const struct field *f)
 	return v.present ? v.number : 0;
 }
 
-static int64_t number_of(const struct record *r, const char *field)
+int64_t alert_number(const struct record *r, const char *field)
 {
 	struct value v = value_of(r, field);
 
 	return v.present ? v.number : 0;
 }
 
-static struct text text_in(const struct record *r, const char *field)
+struct text alert_text(const struct record *r, const char *field)
 {
 	struct value v = value_of(r, field);
 
 	return v.present ? v.text : (struct text){ 0 };
 }
 
-static bool looks_at(const struct talent_alert *a, const struct talent_record *r)
+bool alert_looks_at(const struct talent_alert *a, const struct talent_record *r)
 {
 	return a->reg == r->record->reg && record_person(r->record, 0).pid &&
 	       (!a->where || expr_holds(a->where, r->record, r->origin));
 }
 
-static int rank_of(const struct record *r)
+int alert_rank(const struct record *r)
 {
-	struct text level = text_in(r, "level");
+	struct text level = alert_text(r, "level");
 
 	return level.n ? level_rank(level) : -1;
 }
 
-static bool full_time(const struct talent_alert *a, const struct record *r)
+bool alert_full_time(const struct talent_alert *a, const struct record *r)
 {
 	int64_t first = number_at(r, a->enrolled), last = number_at(r, a->ended);
 	int64_t days = first && last ? days_of_date(last) - days_of_date(first) + 1 : 0;
@@ -91,7 +91,7 @@ int talent_alert_age(const struct talent_alert *a, const struct talent_record *r
 	return day.present && p.birth_year ? (int)(day.number / 10000) - p.birth_year : INT_MIN;
 }
 
-static bool impossible(const struct talent_alert *a, const struct talent_record *r)
+bool alert_impossible(const struct talent_alert *a, const struct talent_record *r)
 {
 	int age = talent_alert_age(a, r);
 
@@ -126,21 +126,21 @@ static unsigned get_u16(const uint8_t *p)
 static void paid_trace(const struct record *r, unsigned asked, uint8_t *body)
 {
 	uint32_t digits = 0, most;
-	struct text purpose = text_in(r, "purpose"), payee = text_in(r, "payee");
+	struct text purpose = alert_text(r, "purpose"), payee = alert_text(r, "payee");
 	const struct code_list *list = code_list_find(TEXT("subsidy_purpose"));
 	int at = list ? code_index(list, purpose) : -1;
 
-	if (!talent_occupation(text_in(r, "occupation"), &digits, &most))
+	if (!talent_occupation(alert_text(r, "occupation"), &digits, &most))
 		digits = 0;
-	put_u16(body, (unsigned)month_of_date(number_of(r, "claimed_on")));
+	put_u16(body, (unsigned)month_of_date(alert_number(r, "claimed_on")));
 	body[2] = (uint8_t)(at + 1);
-	body[3] = (uint8_t)(rank_of(r) + 1);
+	body[3] = (uint8_t)(alert_rank(r) + 1);
 	body[4] = (uint8_t)(digits >> 16);
 	put_u16(body + 5, digits & 0xffff);
 	body[7] = (uint8_t)asked;
-	put_u16(body + 8, hash_short("enrolment", text_in(r, "enrolment_no")));
+	put_u16(body + 8, hash_short("enrolment", alert_text(r, "enrolment_no")));
 	put_u16(body + 10, payee.n ? hash_short("payee", payee)
-				   : hash_short("payee_kind", text_in(r, "payee_kind")));
+				   : hash_short("payee_kind", alert_text(r, "payee_kind")));
 }
 
 size_t talent_traces(const struct talent_rules *t, const struct talent_record *r,
@@ -150,16 +150,16 @@ size_t talent_traces(const struct talent_rules *t, const struct talent_record *r
 	size_t n = 0;
 
 	for (const struct talent_alert *a = t->alerts; a; a = a->next) {
-		if (a->kind == ALERT_AGE && impossible(a, r))
+		if (a->kind == ALERT_AGE && alert_impossible(a, r))
 			kinds |= 1u << TRACE_AGE;
 		else if (a->kind == ALERT_REVOKED &&
 			 strcmp(r->record->reg->name, "certificate") == 0 &&
-			 number_of(r->record, "revoked_on"))
+			 alert_number(r->record, "revoked_on"))
 			kinds |= 1u << TRACE_REVOKED;
-		if (a->kind == ALERT_CERTIFICATE || !looks_at(a, r))
+		if (a->kind == ALERT_CERTIFICATE || !alert_looks_at(a, r))
 			continue;
 		if (a->kind == ALERT_OVERLAP) {
-			kinds |= full_time(a, r->record) ? 1u << TRACE_FULL_TIME : 0;
+			kinds |= alert_full_time(a, r->record) ? 1u << TRACE_FULL_TIME : 0;
 		} else {
 			kinds |= 1u << TRACE_PAID;
 			asked |= 1u << a->kind;
@@ -174,8 +174,9 @@ size_t talent_traces(const struct talent_rules *t, const struct talent_record *r
 		if (kind == TRACE_PAID) {
 			paid_trace(r->record, asked, one->body);
 		} else if (kind == TRACE_FULL_TIME) {
-			put_u16(one->body, talent_day((int)number_of(r->record, "enrolled_on")));
-			put_u16(one->body + 2, talent_day((int)number_of(r->record, "ended_on")));
+			put_u16(one->body, talent_day((int)alert_number(r->record, "enrolled_on")));
+			put_u16(one->body + 2,
+				talent_day((int)alert_number(r->record, "ended_on")));
 		}
 		n++;
 	}
@@ -221,158 +222,4 @@ bool talent_traces_suspect(const struct talent_trace *traces, size_t n)
 				return true;
 	}
 	return false;
-}
-
-/* ---- one person ---- */
-
-struct look {
-	const struct talent_record *records;
-	size_t n;
-	const struct talent_alert *rule;
-	void (*found)(void *arg, const struct talent_alert *rule, size_t i, size_t k);
-	void *arg;
-};
-
-static bool same_text(const struct record *a, const struct record *b, const char *field)
-{
-	return text_eq(text_in(a, field), text_in(b, field));
-}
-
-/* Two that the rule looks at, `a` not later than `b`. */
-static bool pair_speaks(const struct talent_alert *rule, const struct talent_record *a,
-	const struct talent_record *b)
-{
-	const struct record *x = a->record, *y = b->record;
-	bool paid_same = rule->reg == y->reg && same_text(x, y, "purpose");
-
-	switch (rule->kind) {
-	case ALERT_PAID_AGAIN:
-		return paid_same && same_text(x, y, "occupation") && rank_of(x) == rank_of(y);
-	case ALERT_PAID_BELOW:
-		return paid_same && same_text(x, y, "occupation") &&
-		       (rank_of(y) < rank_of(x) ||
-			       (rank_of(x) < rank_of(y) &&
-				       number_of(x, "claimed_on") == number_of(y, "claimed_on")));
-	case ALERT_PAYEES:
-		return paid_same && text_in(x, "enrolment_no").n &&
-		       same_text(x, y, "enrolment_no") &&
-		       !(same_text(x, y, "payee") && same_text(x, y, "payee_kind"));
-	case ALERT_OVERLAP:
-		return a->origin != b->origin && full_time(rule, x) && full_time(rule, y) &&
-		       number_of(y, "enrolled_on") <= number_of(x, "ended_on");
-	default:
-		return false;
-	}
-}
-
-/* i before k. */
-static void pair_look(const struct look *l, size_t i, size_t k)
-{
-	const char *day = l->rule->kind == ALERT_OVERLAP ? "enrolled_on" : "claimed_on";
-	bool later = number_of(l->records[k].record, day) < number_of(l->records[i].record, day);
-	size_t a = later ? k : i, b = later ? i : k;
-
-	if (pair_speaks(l->rule, &l->records[a], &l->records[b]))
-		l->found(l->arg, l->rule, a, b);
-}
-
-static void pairs_look(const struct look *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		for (size_t k = i + 1; looks_at(l->rule, &l->records[i]) && k < l->n; k++)
-			if (looks_at(l->rule, &l->records[k]))
-				pair_look(l, i, k);
-}
-
-static bool is_certificate(const struct record *r)
-{
-	return strcmp(r->reg->name, "certificate") == 0;
-}
-
-/* Does a certificate that holds stand for the claim too? */
-static bool holds_another(const struct look *l, const struct record *claim)
-{
-	for (size_t other = 0; other < l->n; other++) {
-		const struct record *o = l->records[other].record;
-
-		if (is_certificate(o) && !number_of(o, "revoked_on") &&
-			same_text(claim, o, "occupation") && rank_of(o) == rank_of(claim))
-			return true;
-	}
-	return false;
-}
-
-/* Is z a revoked certificate that the claim counts? */
-static bool counts_revoked(const struct record *claim, const struct record *z, bool another)
-{
-	int64_t revoked = number_of(z, "revoked_on");
-	struct text number = text_in(claim, "certificate_no");
-
-	if (!revoked || !is_certificate(z))
-		return false;
-	if (number.n)
-		return text_eq(number, text_in(z, "number"));
-	return !another && text_in(claim, "occupation").n && rank_of(claim) >= 0 &&
-	       same_text(claim, z, "occupation") && rank_of(claim) == rank_of(z) &&
-	       revoked <= number_of(claim, "claimed_on");
-}
-
-/* The claim i, if the rule looks at it. */
-static void revoked_look(const struct look *l, size_t i)
-{
-	const struct record *claim = l->records[i].record;
-
-	if (!looks_at(l->rule, &l->records[i]))
-		return;
-	bool another = holds_another(l, claim);
-	for (size_t k = 0; k < l->n; k++)
-		if (counts_revoked(claim, l->records[k].record, another))
-			l->found(l->arg, l->rule, i, k);
-}
-
-void talent_alerts_person(const struct talent_rules *t, const struct talent_record *records,
-	size_t n, void (*found)(void *arg, const struct talent_alert *rule, size_t i, size_t k),
-	void *arg)
-{
-	struct look l = { records, n, NULL, found, arg };
-
-	for (l.rule = t->alerts; l.rule; l.rule = l.rule->next) {
-		switch (l.rule->kind) {
-		case ALERT_AGE:
-			for (size_t i = 0; i < n; i++)
-				if (impossible(l.rule, &records[i]))
-					found(arg, l.rule, i, i);
-			break;
-		case ALERT_REVOKED:
-			for (size_t i = 0; i < n; i++)
-				revoked_look(&l, i);
-			break;
-		case ALERT_CERTIFICATE:
-		case ALERT_JUMP:
-		case ALERT_READS:
-			break;
-		default:
-			pairs_look(&l);
-			break;
-		}
-	}
-}
-
-void talent_alerts_claim(const struct talent_rules *t, const struct talent_record *records,
-	size_t n, void (*found)(void *arg, const struct talent_alert *rule, size_t i, size_t k),
-	void *arg)
-{
-	struct look l = { records, n, NULL, found, arg };
-	size_t last = n - 1;
-
-	for (l.rule = t->alerts; l.rule; l.rule = l.rule->next) {
-		if (l.rule->kind == ALERT_REVOKED)
-			revoked_look(&l, last);
-		if (l.rule->kind != ALERT_PAID_AGAIN && l.rule->kind != ALERT_PAID_BELOW &&
-			l.rule->kind != ALERT_PAYEES)
-			continue;
-		for (size_t i = 0; looks_at(l.rule, &records[last]) && i < last; i++)
-			if (looks_at(l.rule, &records[i]))
-				pair_look(&l, i, last);
-	}
 }

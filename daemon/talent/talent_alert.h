@@ -52,18 +52,19 @@ bool talent_traces_suspect(const struct talent_trace *traces, size_t n);
 
 /* ---- alerts ---- */
 
-/* Of a person's records (the newest version of each): found(rule, i, k) for every alert, with the
- * numbers of its records; k is i where there is but one. Pairs come once, i the earlier by its day,
- * on a tie the one that stands first. */
-void talent_alerts_person(const struct talent_rules *t, const struct talent_record *records,
-	size_t n, void (*found)(void *arg, const struct talent_alert *rule, size_t i, size_t k),
-	void *arg);
+/* Hears of an alert: the numbers of its records; k is i where there is but one. False: it wants to
+ * hear no more of this rule. */
+typedef bool (*talent_alert_found)(void *arg, const struct talent_alert *rule, size_t i, size_t k);
 
-/* Of those only what concerns the last record (there is one), a claim (register `subsidy`): in the
- * time of n records, not of their pairs. */
-void talent_alerts_claim(const struct talent_rules *t, const struct talent_record *records,
-	size_t n, void (*found)(void *arg, const struct talent_alert *rule, size_t i, size_t k),
-	void *arg);
+/* Every alert of a person's records (the newest version of each), rule by rule. Pairs come once, i
+ * the earlier by its day, on a tie the one that stands first. In the time of n log n and of the
+ * alerts that are told, not of the pairs of records. ERR_NOMEM: not all were told. */
+MUST_CHECK int talent_alerts_person(const struct talent_rules *t,
+	const struct talent_record *records, size_t n, talent_alert_found found, void *arg);
+
+/* Of those only what concerns the last record (there is one), a claim (register `subsidy`). */
+MUST_CHECK int talent_alerts_claim(const struct talent_rules *t,
+	const struct talent_record *records, size_t n, talent_alert_found found, void *arg);
 
 /* The age that a record says its person had: INT_MIN when it says none. */
 int talent_alert_age(const struct talent_alert *a, const struct talent_record *r);

@@ -142,12 +142,13 @@ static void life_read(struct life *l, const struct people *p, int person)
 
 static size_t alerts_seen;
 
-static void seen(void *arg, const struct talent_alert *rule, size_t i, size_t k)
+static bool seen(void *arg, const struct talent_alert *rule, size_t i, size_t k)
 {
 	(void)i;
 	(void)k;
 	*(unsigned *)arg |= 1u << rule->kind;
 	alerts_seen |= 1u << rule->kind;
+	return true;
 }
 
 static bool mark_stands(struct store_txn *t, char kind, const uint8_t of[16])
@@ -189,7 +190,8 @@ static size_t person_judge(const struct talent_rules *rules, const struct life *
 	*rows += wanted;
 	suspect = talent_traces_suspect(traces, n);
 	assert_int_equal(mark_stands(t, MARK_PERSON, pid), suspect);
-	talent_alerts_person(rules, l->facts, l->n, seen, &spoken);
+	err = talent_alerts_person(rules, l->facts, l->n, seen, &spoken);
+	assert_int_equal(err, 0);
 	if (spoken && !suspect)
 		fail_msg("person %d: alerts %x and no mark", person, spoken);
 	return suspect;
