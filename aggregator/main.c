@@ -116,8 +116,10 @@ static const struct api_route routes[] = {
 		.query = "lang",
 		.right = RIGHT_VIEWER,
 		.help_en = "A row for each district: its link, how far its ledger stands here, is "
-			   "proven equal and folded.",
-		.help_zh = "每区一行：连接、账本位置、相符位置、入表位置。",
+			   "proven equal and folded; whether its gates (who is a talent) are the "
+			   "city's.",
+		.help_zh = "每区一行：连接、账本位置、相符位置、入表位置，及其人才准入规则是否与"
+			   "市级一致。",
 		.handle = route_districts },
 	{ .method = "GET",
 		.path = "/v1/plan",

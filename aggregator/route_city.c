@@ -6,6 +6,8 @@
 #include "aggregator/aggregator.h"
 #include "aggregator/children.h"
 
+_Static_assert(TALENT_MARK_CHARS == 2 * LINK_GATES_BYTES, "one mark, in bytes and in hex");
+
 static uint64_t behind(const struct link_peer_status *s)
 {
 	return s->claimed > s->position ? s->claimed - s->position : 0;
@@ -16,6 +18,29 @@ static uint64_t behind(const struct link_peer_status *s)
 static uint64_t proven(const struct link_peer_status *s)
 {
 	return s->fault == LINK_FORK || s->fault == LINK_BEHIND ? 0 : s->position;
+}
+
+/* The mark of the child's gates in hex; NULL: it has not told, or is of an older version. */
+static const char *gates_told(const struct link_peer_status *s, char out[TALENT_MARK_CHARS + 1])
+{
+	if (!s->told_gates)
+		return NULL;
+	hex_put(out, s->gates, LINK_GATES_BYTES);
+	return out;
+}
+
+static bool gates_differ(const struct daemon *d, const struct link_peer_status *s)
+{
+	return s->told_gates && memcmp(s->gates, d->gates, LINK_GATES_BYTES) != 0;
+}
+
+static void gates_cells(
+	struct api_table *table, const struct daemon *d, const struct link_peer_status *s)
+{
+	char mark[TALENT_MARK_CHARS + 1];
+
+	api_cell_str(table, gates_told(s, mark));
+	api_cell_str(table, !s->told_gates ? NULL : gates_differ(d, s) ? "differ" : "same");
 }
 
 void route_districts(struct api_call *call)
@@ -31,6 +56,8 @@ void route_districts(struct api_call *call)
 		{ "last_entry_age_s", "距上次（秒）", "last entry (s)", API_DECIMAL },
 		{ "fault", "问题", "fault", API_TEXT },
 		{ "decisions", "决定收至", "decisions held", API_INT },
+		{ "gates", "准入规则", "gates", API_TEXT },
+		{ "gates_here", "与本级相比", "beside ours", API_TEXT },
 	};
 	size_t n = 0;
 	struct child *all = children_now(daemon_of(call), &n);
@@ -65,6 +92,7 @@ void route_districts(struct api_call *call)
 			api_cell_int(table, (int64_t)s->decisions);
 		else
 			api_cell_str(table, NULL);
+		gates_cells(table, daemon_of(call), s);
 	}
 	free(all);
 	api_table_end(table);
@@ -81,24 +109,25 @@ static json_t *questions_json(const struct link_peer_status *s)
 	return all;
 }
 
-static json_t *child_json(const struct child *c)
+static json_t *child_json(const struct daemon *d, const struct child *c)
 {
 	const struct link_peer_status *s = &c->link;
-	char head[2 * HASH_BYTES + 1], origin[12];
+	char head[2 * HASH_BYTES + 1], origin[12], mark[TALENT_MARK_CHARS + 1];
 	json_t *age = s->last_entry_age_s < 0 ? json_null() : json_real(s->last_entry_age_s);
 	json_t *error = s->fault ? json_string(s->error[0] ? s->error : link_fault_words(s->fault))
 				 : json_null();
 
 	hex_put(head, s->head, HASH_BYTES);
 	snprintf(origin, sizeof(origin), "%06u", s->origin);
-	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "origin",
-		origin, "state", s->state, "position", (json_int_t)s->position, "head", head,
-		"last_entry_age_s", age, "fold_position", (json_int_t)c->folded, "claimed",
+	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:s?, s:o}",
+		"origin", origin, "state", s->state, "position", (json_int_t)s->position, "head",
+		head, "last_entry_age_s", age, "fold_position", (json_int_t)c->folded, "claimed",
 		(json_int_t)s->claimed, "error", error, "decisions",
 		s->followed ? json_integer((json_int_t)s->decisions) : json_null(),
 		"decisions_fault",
 		s->decisions_fault ? json_string(link_fault_word(s->decisions_fault)) : json_null(),
-		"questions", questions_json(s));
+		"questions", questions_json(s), "gates", gates_told(s, mark), "gates_differ",
+		s->told_gates ? json_boolean(gates_differ(d, s)) : json_null());
 }
 
 /* ---- status ---- */
@@ -110,12 +139,28 @@ void city_status(struct daemon *d, json_t *object)
 	json_t *list = json_array();
 
 	for (size_t i = 0; all && i < n; i++)
-		json_array_append_new(list, child_json(&all[i]));
+		json_array_append_new(list, child_json(d, &all[i]));
 	free(all);
 	json_object_set_new(object, "children", list);
 }
 
 /* ---- metrics ---- */
+
+static void metrics_gates(
+	const struct daemon *d, const struct child *all, size_t n, struct buf *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct link_peer_status *s = &all[i].link;
+		char labels[32];
+
+		snprintf(labels, sizeof(labels), "origin=\"%06u\"", s->origin);
+		if (s->told_gates)
+			metric(out, "tally_child_gates_differ", "gauge",
+				"1 while a child goes by other gates than this node; none of a "
+				"child that has not told its gates since the start.",
+				labels, gates_differ(d, s) ? 1 : 0);
+	}
+}
 
 static void metrics_children(struct daemon *d, struct buf *out)
 {
@@ -155,6 +200,7 @@ static void metrics_children(struct daemon *d, struct buf *out)
 			metric(out, rows[k].name, rows[k].type, rows[k].help, labels, values[k]);
 		}
 	}
+	metrics_gates(d, all, all ? n : 0, out);
 	for (size_t i = 0; all && i < n; i++) {
 		const struct link_peer_status *s = &all[i].link;
 		char labels[64];

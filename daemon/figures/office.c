@@ -111,6 +111,8 @@ static int forms_start(struct daemon *d, struct errmsg *m)
 		return ERR_INVALID;
 	}
 	talent_mark(&o->mark, o->rules);
+	memcpy(d->gates, o->rules->gates_digest, sizeof(d->gates));
+	d->has_gates = true;
 	if (o->on_demand) { /* nobody looks for talents here */
 		talent_rules_close(o->rules);
 		o->rules = NULL;

@@ -101,6 +101,8 @@ static bool say(struct link_child *c, const struct child_action *a, struct child
 		}
 		f.protocol = FRAME_PROTOCOL;
 		f.software = TEXT(SOFTWARE);
+		if (c->tells_gates)
+			f.gates = (struct text){ (const char *)c->gates, sizeof c->gates };
 		f.ledgers = ledgers;
 		f.n_ledgers = c->machine.n_ledgers;
 		board_count_session(&c->board);

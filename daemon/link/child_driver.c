@@ -265,6 +265,9 @@ int link_child_open(struct link_child **out, struct link_net *net, struct ledger
 	c->net = net;
 	snprintf(c->endpoint, sizeof c->endpoint, "%s", conf->endpoint);
 	snprintf(c->server_key, sizeof c->server_key, "%s", conf->server_key);
+	c->tells_gates = conf->gates != NULL;
+	if (conf->gates)
+		memcpy(c->gates, conf->gates, sizeof c->gates);
 	board_init(&c->board, conf);
 	asking_init(&c->asking);
 	arena_init(&c->arena, FRAME_ARENA);

@@ -21,6 +21,8 @@ struct link_child {
 	struct asking asking;
 	struct child_board board;
 	char endpoint[256], server_key[41];
+	uint8_t gates[LINK_GATES_BYTES];
+	bool tells_gates;
 	void *socket, *monitor;
 	bool shaken; /* this socket's handshake went well */
 	struct child machine;

@@ -2,7 +2,7 @@
  * must have. What comes out holds no surprise: lengths are exact, numbers are within their limits,
  * position 0 goes with a head of zeros.
  *
- *     HELLO      protocol, software, 1-64 ledgers
+ *     HELLO      protocol, software, 1-64 ledgers; gates
  *     WELCOME    protocol, software, 1-64 ledgers signed, credit; published: 0-4 ledgers sealed;
  *                questions
  *     BATCH      origin, batch; raw_size when it is zstd
@@ -60,6 +60,8 @@ void frame_pack(const struct frame *f, struct buf *out)
 	m.protocol = f->protocol;
 	m.has_software = f->software.n > 0;
 	m.software = as_data(f->software.p, f->software.n);
+	m.has_gates = f->kind == TALLY__FRAME_KIND__HELLO && f->gates.n > 0;
+	m.gates = as_data(f->gates.p, f->gates.n);
 	states_put(f->ledgers, f->n_ledgers, states, at);
 	m.n_ledgers = f->n_ledgers;
 	m.ledgers = at;
@@ -166,6 +168,9 @@ static int greeting_get(struct frame *f, const Tally__Frame *m, bool welcome, st
 		return LINK_PROTOCOL;
 	f->protocol = m->protocol;
 	f->software = words_get(m->has_software, m->software);
+	/* A mark that we cannot read is no reason to refuse the ledgers. */
+	if (!welcome && m->has_gates && m->gates.len == LINK_GATES_BYTES)
+		f->gates = (struct text){ (const char *)m->gates.data, m->gates.len };
 	f->credit = m->credit;
 	f->questions = welcome && m->has_questions ? m->questions : 0;
 	int fault = welcome ? published_get(f, m, a) : LINK_OK;

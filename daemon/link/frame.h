@@ -29,6 +29,7 @@ struct frame {
 	uint8_t session[FRAME_SESSION_BYTES];
 	uint32_t protocol;
 	struct text software;
+	struct text gates; /* HELLO: LINK_GATES_BYTES, or none */
 	const struct frame_ledger *ledgers;
 	size_t n_ledgers;
 	const struct frame_ledger *published;

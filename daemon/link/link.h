@@ -106,6 +106,7 @@ void link_net_close(struct link_net *net);
 
 /* ---- the child's side: one per parent ---- */
 
+#define LINK_GATES_BYTES 8
 struct link_child_conf {
 	const char *name; /* of the parent, as in the configuration */
 	const char *endpoint;
@@ -114,6 +115,9 @@ struct link_child_conf {
 	uint32_t heartbeat_ms;	  /* 0: 1000 */
 	uint32_t backoff_most_ms; /* 0: 30000 */
 	uint32_t question_ms;	  /* how long an answer is waited for; 0: 5000 */
+	/* The mark of the gates that we go by (LINK_GATES_BYTES, copied), told to the parent. NULL:
+	 * it is not told. */
+	const uint8_t *gates;
 	/* What the parent publishes has grown here: after the commit, on the store's writer thread;
 	 * may be NULL. */
 	void (*on_followed)(void *arg, uint32_t origin, uint64_t position);
@@ -219,6 +223,10 @@ struct link_peer_status {
 	bool followed;	     /* has said, in this life, how far it holds our decisions */
 	uint64_t decisions;  /* that position */
 	int decisions_fault; /* why it cannot go on there; LINK_OK: it does */
+	/* The mark of the gates that the sending node goes by, as its last HELLO told it in this
+	 * life of ours. An older one tells none. */
+	bool told_gates;
+	uint8_t gates[LINK_GATES_BYTES];
 	/* Questions of its key since the start, and by what was answered; in the first row of a
 	 * key. */
 	uint64_t asked, answered[LINK_ANSWER_END];

@@ -164,6 +164,9 @@ static void welcome(struct step *s)
 	p->heard_ms = p->pinged_ms = s->now;
 	p->received = p->granted = 0;
 	p->acks_due = p->asked = p->follows = false;
+	p->told_gates = f->gates.n == LINK_GATES_BYTES;
+	if (p->told_gates)
+		memcpy(p->gates, f->gates.p, LINK_GATES_BYTES);
 	for (size_t i = 0; i < p->n_ledgers; i++) {
 		p->ledgers[i].greeted = p->ledgers[i].ack_due = false;
 		p->ledgers[i].expected = p->ledgers[i].stored;

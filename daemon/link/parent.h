@@ -58,6 +58,8 @@ struct peer {
 	bool followed;	  /* the child has said, in this life of ours, how far it holds it */
 	uint64_t held;	  /* the published ledger's position there, by its last FOLLOW */
 	int follow_fault; /* why that FOLLOW got no batch */
+	bool told_gates;  /* by the last HELLO that was welcome, in this life of ours */
+	uint8_t gates[LINK_GATES_BYTES];
 	struct answers answers;
 	struct peer_ledger *ledgers; /* the caller's */
 	size_t n_ledgers;

@@ -189,6 +189,8 @@ void peers_publish(struct peers *p, struct keyed *k)
 		s->followed = m->followed;
 		s->decisions = m->held;
 		s->decisions_fault = m->follow_fault;
+		s->told_gates = m->told_gates;
+		memcpy(s->gates, m->gates, LINK_GATES_BYTES);
 		if (!m->fault)
 			s->error[0] = '\0';
 	}

@@ -23,6 +23,7 @@ static int open_one(struct daemon *d, const struct conf *c, size_t i, struct err
 	int err;
 
 	settings_parent(c, i, &conf);
+	conf.gates = d->has_gates ? d->gates : NULL;
 	conf.on_followed = on_followed;
 	conf.arg = d;
 	err = link_child_open(&link, d->net, d->ledger, &conf, m);

@@ -42,6 +42,10 @@ struct daemon {
 					nobody */
 	struct rest *rest;
 	void *own; /* the program's */
+	/* The mark of the gates that the node goes by, told to its parents: set by a part that
+	 * starts before the links. */
+	uint8_t gates[LINK_GATES_BYTES];
+	bool has_gates;
 
 	uint32_t origin;
 	bool fresh; /* the first start on this state directory: further stores may be created. On

@@ -320,6 +320,7 @@ class Parent:
         self.follows = []      # each FOLLOW's LedgerState
         self.publish = self.publish_truly
         self.live = None       # route and session
+        self.gates = None      # what the last HELLO said of the child's gates
         self.questions = 0     # that a WELCOME grants
         self.asked_of = []     # each QUESTION
         self.answers = lambda question: [{"nonce": question.nonce, "answer": YES}]  # fields of the ANSWERs to it
@@ -378,7 +379,7 @@ class Parent:
             f = link_pb.Frame.FromString(data)
             if f.kind == HELLO:
                 assert f.protocol == 1 and len(f.session) == 16
-                self.origin = f.ledgers[0].origin
+                self.origin, self.gates = f.ledgers[0].origin, f.gates
                 self.live, self.asked = (route, f.session), False
                 more = {"published": self.decision()} if self.decisions else {}
                 if self.questions:

@@ -178,6 +178,7 @@ def test_real_collector_to_our_parent(cluster, oracle):
             node.load(f["register"], data.path(f))
         parent.serve(lambda: len(parent.entries) == node.last() and node.proven())
         assert parent.head.hex() == node.status()["ledger"]["head"]
+        assert len(parent.gates) == 8 and parent.gates.hex() == node.status()["rules"]["gates"]
         records = [entry_pb.Entry.FromString(e) for e in parent.entries]
         assert records[0].kind == 1
         assert entry_pb.Genesis.FromString(records[0].body).signer == bytes(parent.child)

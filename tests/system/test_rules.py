@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from cluster import ctl, program, wait_for
+from linkclient import Keys, Ledger, Link
 from madeup import HEAD, TRAINING, certificate, certificate_key, load, pid_of, resident, training
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -50,6 +51,21 @@ def talents(city, day):
     return {r["id"] for r in city.city.ctl("talent", "find", "--at", day, output="json").json()}
 
 
+def beside(city):
+    """What the city says of its districts' gates: {district: (mark, beside its own)}; None while its forms, asked one after the
+    other, do not say the same."""
+    rows = {r["origin"]: (r["gates"], r["gates_here"]) for r in city.ctl("districts", output="json").json()}
+    children = {c["origin"]: (c["gates"], c["gates_differ"]) for c in city.status()["children"]}
+    gauges = {k.split('"')[1]: v for k, v in city.metrics().items() if k.startswith("tally_child_gates_differ{")}
+    words = {None: None, False: "same", True: "differ"}
+    same = rows == {o: (mark, words[differs]) for o, (mark, differs) in children.items()}
+    return rows if same and gauges == {o: float(differs) for o, (_, differs) in children.items() if differs is not None} else None
+
+
+def wait_beside(city, wanted):
+    wait_for(f"the gates {wanted}", lambda: beside(city) == wanted)
+
+
 def restart(node):
     node.stop()
     node.start()
@@ -69,6 +85,8 @@ def test_a_gate_more_lets_others_in_from_its_day_on(cluster):
     assert len({str(m) for m in of_the_program.values()}) == 1 and of_the_program["310000"]["gate"] == "1"
     before = talents(cluster, "2026-06-01")
     assert len(before) == 1
+    old = of_the_program["310000"]["gates"]
+    wait_beside(cluster.city, {d: (old, "same") for d in DISTRICTS})
     sealed = one.last()
 
     # At the city alone: both sides tell that they differ, and nobody's identity came.
@@ -77,6 +95,7 @@ def test_a_gate_more_lets_others_in_from_its_day_on(cluster):
     assert talents(cluster, "2025-12-31") == before and len(talents(cluster, "2026-01-01")) == 2
     assert marks(cluster.city)["gate"] == "2" and marks(cluster.city)["gates"] != marks(one)["gates"]
     assert marks(one) == of_the_program["310101"] and one.last() == sealed
+    wait_beside(cluster.city, {d: (old, "differ") for d in DISTRICTS})
     assert cluster.city.ctl("recount").code == 0
 
     # In the district too: who gets in now is sealed, and the marks agree, whatever the files are called and say beside it.
@@ -84,6 +103,12 @@ def test_a_gate_more_lets_others_in_from_its_day_on(cluster):
     restart(one)
     assert (marks(one)["gate"], marks(one)["gates"]) == ("2", marks(cluster.city)["gates"])
     assert marks(one)["all"] != marks(cluster.city)["all"]
+    wait_beside(cluster.city, {"310101": (marks(cluster.city)["gates"], "same"), "310115": (old, "differ")})
+    new = marks(one)["gates"]
+    one.stop()  # who is away goes by what was said last
+    wait_for("it is away", lambda: cluster.city.ctl("districts", output="json").json()[0]["state"] == "absent")
+    assert beside(cluster.city)["310101"] == (new, "same")
+    one.start()
     wait_for("the second identity", lambda: one.last() == sealed + 1)
     cluster.wait_folded()
     li = pid_of(one, "certificate", certificate_key(2, "4"))
@@ -95,7 +120,26 @@ def test_a_gate_more_lets_others_in_from_its_day_on(cluster):
     os.makedirs(cluster.city.settings["rules_dir"])
     restart(cluster.city)
     assert talents(cluster, "2026-06-01") == before and marks(cluster.city) == of_the_program["310000"]
+    wait_beside(cluster.city, {"310101": (new, "differ"), "310115": (old, "same")})
     cluster.check_equal()
+
+
+def test_a_district_of_another_version_says_nothing_of_its_gates(cluster):
+    """By a client of our own: no mark, a mark of another length, a mark."""
+    cluster.build(("310101",))
+    keys = Keys()
+    cluster.city.child("310104", keys.public)
+    cluster.start()
+    ledger = Ledger("310104", keys)
+    own = cluster.city.status()["rules"]["gates"]
+    wait_beside(cluster.city, {"310101": (own, "same"), "310104": (None, None)})
+    for told, seen in (({}, (None, None)), ({"gates": b"\1" * 8}, ("01" * 8, "differ")), ({"gates": b"\1" * 7}, (None, None)),
+                       ({"gates": bytes.fromhex(own)}, (own, "same")), ({"gates": b""}, (None, None)), ({"gates": b"\1" * 4096}, (None, None))):
+        with Link(f"tcp://127.0.0.1:{cluster.city.port}", cluster.city.keys["key"], keys, cluster.city.keys["signer"]) as peer:
+            assert peer.hello(ledger, **told) is not None, told
+            ledger.retract("training", f"T{ledger.position}")
+            assert peer.deliver(ledger).head == ledger.head  # whatever it says of its gates, its ledger comes in
+            wait_beside(cluster.city, {"310101": (own, "same"), "310104": seen})
 
 
 def test_alerts_and_chains_of_the_citys_own(cluster):

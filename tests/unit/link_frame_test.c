@@ -60,6 +60,7 @@ static void check_round_trip(struct frame *in)
 	assert_memory_equal(out.session, in->session, FRAME_SESSION_BYTES);
 	assert_int_equal(out.protocol, in->protocol);
 	assert_true(text_eq(out.software, in->software));
+	assert_true(text_eq(out.gates, in->gates));
 	assert_int_equal(out.n_ledgers, in->n_ledgers);
 	for (size_t i = 0; i < in->n_ledgers; i++) {
 		const struct frame_ledger *a = &in->ledgers[i], *b = &out.ledgers[i];
@@ -94,6 +95,7 @@ static void test_round_trips(void **state)
 	check_round_trip(&(struct frame){ .kind = TALLY__FRAME_KIND__HELLO,
 		.protocol = 1,
 		.software = TEXT("tally"),
+		.gates = TEXT("8 bytes!"),
 		.ledgers = ledgers,
 		.n_ledgers = FRAME_LEDGERS_MAX });
 	states_make(ledgers, FRAME_LEDGERS_MAX, true);
@@ -192,6 +194,13 @@ static void test_what_a_kind_must_have(void **state)
 	(void)state;
 	hello_make();
 	TRY(LINK_OK);
+	/* A mark of another length is none, and no fault. */
+	for (size_t n = 0; n <= 16; n++) {
+		m.has_gates = true;
+		m.gates = (ProtobufCBinaryData){ n, session_bytes };
+		TRY(LINK_OK);
+		assert_int_equal(got.gates.n, n == LINK_GATES_BYTES ? n : 0);
+	}
 	m.session.len = 15;
 	TRY(LINK_PROTOCOL);
 	m.has_protocol = false;

@@ -266,6 +266,8 @@ static int peer_said_fault(void)
 	return a && a->frame == TALLY__FRAME_KIND__FAULT ? a->fault : 0;
 }
 
+static struct text told; /* gates */
+
 static void peer_hello(
 	uint8_t session, uint64_t position, const uint8_t *head, bool here, bool reachable)
 {
@@ -275,6 +277,7 @@ static void peer_hello(
 		.protocol = 1,
 		.ledgers = &state,
 		.n_ledgers = 1,
+		.gates = told,
 		.session = { session } };
 
 	memcpy(state.head, head, HASH_BYTES);
@@ -344,6 +347,26 @@ static void test_hello_is_compared(void **state)
 	peer_hello(1, 5, head_a, false, false);
 	assert_non_null(peer_did(PEER_WELCOME));
 	assert_int_equal(peer.fault, LINK_OK);
+}
+
+/* What the child goes by is what it said when it was last welcome, also when it has gone. */
+static void test_the_gates_are_of_the_last_hello(void **state)
+{
+	(void)state;
+	peer_make(5);
+	assert_false(peer.told_gates);
+	told = TEXT("8 bytes!");
+	peer_hello(1, 5, head_b, false, false);
+	assert_false(peer.told_gates); /* a fork */
+	peer_hello(1, 5, head_a, false, false);
+	assert_true(peer.told_gates);
+	assert_memory_equal(peer.gates, told.p, LINK_GATES_BYTES);
+	peer_do((struct peer_event){ .kind = PEER_UNREACHABLE });
+	assert_true(peer.told_gates);
+	told = (struct text){ 0 }; /* an older version in its place */
+	peer_hello(2, 5, head_a, false, false);
+	assert_non_null(peer_did(PEER_WELCOME));
+	assert_false(peer.told_gates);
 }
 
 static void test_the_first_session_lives(void **state)
@@ -429,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_what_a_newer_parent_says_is_passed_over),
 		cmocka_unit_test(test_the_ack_follows_the_commit),
 		cmocka_unit_test(test_hello_is_compared),
+		cmocka_unit_test(test_the_gates_are_of_the_last_hello),
 		cmocka_unit_test(test_the_first_session_lives),
 		cmocka_unit_test(test_more_than_the_credit),
 		cmocka_unit_test(test_gap_and_failed_commit),

@@ -81,6 +81,30 @@ static void test_the_batch_is_accepted(void **state)
 	arena_deinit(&a);
 }
 
+static void test_the_hello_tells_the_gates(void **state)
+{
+	static const uint8_t gates[] = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef };
+	struct arena a;
+	struct frame f;
+	struct buf again = { 0 };
+	uint8_t head[HASH_BYTES];
+
+	(void)state;
+	arena_init(&a, FRAME_ARENA);
+	take("head", head, sizeof head);
+	assert_int_equal(frame_unpack(&f, example("hello"), &a), LINK_OK);
+	assert_int_equal(f.kind, TALLY__FRAME_KIND__HELLO);
+	assert_int_equal(f.n_ledgers, 1);
+	assert_int_equal(f.ledgers[0].origin, 310115);
+	assert_memory_equal(f.ledgers[0].head, head, sizeof head);
+	assert_int_equal(f.gates.n, sizeof gates);
+	assert_memory_equal(f.gates.p, gates, sizeof gates);
+	frame_pack(&f, &again);
+	assert_true(text_eq(buf_as_text(&again), example("hello")));
+	buf_deinit(&again);
+	arena_deinit(&a);
+}
+
 static void test_seal_and_receipt(void **state)
 {
 	struct sign_key k;
@@ -194,6 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_batch_is_accepted),
+		cmocka_unit_test(test_the_hello_tells_the_gates),
 		cmocka_unit_test(test_seal_and_receipt),
 		cmocka_unit_test(test_what_comes_down),
 		cmocka_unit_test(test_a_question_and_its_answers),
