@@ -179,6 +179,10 @@ static int option_take(struct matching *m, char *const *words, size_t n, size_t 
 	}
 	if (!name.n || sign == '%')
 		return misfit(m, "it has no option --%.*s", (int)given.n, given.p);
+	if (sign == '?' || sign == '@')
+		m->q->flags++;
+	else
+		m->q->options++;
 	bool has_value = w[given.n] == '=';
 	if (sign == '@' && !has_value)
 		return ask_add(m, name);
@@ -329,6 +333,13 @@ void request_deinit(struct request *q)
 	buf_deinit(&q->url);
 	free(q->files);
 	*q = (struct request){ 0 };
+}
+
+bool request_nearer(const struct request *q, const struct request *other)
+{
+	if (q->literals != other->literals)
+		return q->literals > other->literals;
+	return q->flags != other->flags ? q->flags > other->flags : q->options > other->options;
 }
 
 int command_match(

@@ -38,17 +38,20 @@ struct request {
 	size_t n_files;
 	struct text asks[REQUEST_ASKS_MAX]; /* what is asked for at the terminal */
 	size_t n_asks;
-	bool asking;	 /* the route has such values: its body is made of them */
-	const char *to;	 /* where the answer is to be saved; NULL: nowhere */
-	char why[300];	 /* command_match() failed: what does not fit */
-	size_t literals; /* words of the command that fit, also when it failed: the greater the
-			    nearer */
-	bool named;	 /* all words of the command fit: it is this command that was meant */
+	bool asking;	/* the route has such values: its body is made of them */
+	const char *to; /* where the answer is to be saved; NULL: nowhere */
+	char why[300];	/* command_match() failed: what does not fit */
+	/* What fits, also when it failed: words of the command; options that the route has, flags
+	 * (which often tell two forms of one command apart) and others. */
+	size_t literals, flags, options;
+	bool named; /* all words of the command fit: it is this command that was meant */
 };
 void request_deinit(struct request *q);
+/* Of several that failed, is `q` of the command that was rather meant than `other`'s? */
+bool request_nearer(const struct request *q, const struct request *other);
 
 /* Words → request of this route. `lang` (NULL: not given) goes along where the route has such an
- * option. 0, or ERR_INVALID with q->why, q->literals and q->named. */
+ * option. 0, or ERR_INVALID with q->why and what says how near it came. */
 MUST_CHECK int command_match(
 	const struct command *r, char *const *words, size_t n, const char *lang, struct request *q);
 

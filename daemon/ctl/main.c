@@ -62,25 +62,25 @@ static int match_fail(const struct ctl_options *o, const struct command *nearest
 static int run_words(struct client *c, const json_t *routes, const struct ctl_options *o)
 {
 	struct command r, nearest = { 0 };
-	char why[sizeof(((struct request *)0)->why)] = "";
-	size_t literals = 0;
-	for (size_t i = 0; i < commands_n(routes); i++) {
-		struct request q;
+	struct request q, near = { 0 };
+	int code = -1;
+	for (size_t i = 0; i < commands_n(routes) && code < 0; i++) {
 		if (!command_at(routes, i, &r))
 			continue;
 		if (command_match(&r, o->words, (size_t)o->n_words, o->lang, &q) == 0) {
-			int code = r.upload && !q.asking ? upload_run(c, &q, o) : ask_run(c, &q, o);
-			request_deinit(&q);
-			return code;
-		}
-		if (q.named && q.literals > literals) {
-			literals = q.literals;
+			code = r.upload && !q.asking ? upload_run(c, &q, o) : ask_run(c, &q, o);
+		} else if (q.named && request_nearer(&q, &near)) {
+			struct request before = near;
+			near = q;
 			nearest = r;
-			memcpy(why, q.why, sizeof why);
+			q = before;
 		}
 		request_deinit(&q);
 	}
-	return match_fail(o, literals ? &nearest : NULL, why);
+	if (code < 0)
+		code = match_fail(o, near.literals ? &nearest : NULL, near.why);
+	request_deinit(&near);
+	return code;
 }
 
 static int run_online(const struct ctl_options *o, bool help)

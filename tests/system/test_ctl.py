@@ -51,6 +51,16 @@ def test_wrong_usage(city, words):
     assert r.err.strip()
 
 
+def test_wrong_usage_of_a_command_with_two_forms(city):
+    """What is said is of the form that was meant."""
+    node = city.districts["310101"]
+    for words in (("--due", "--purpose", "x"), ("--purpose", "x", "--due"), ("--due", "--persons")):
+        err = node.ctl("person", "erase", *words, codes=(2,)).err
+        assert "usage: tallyctl person erase [--due] [--persons PERSONS]" in err and "--purpose PURPOSE" not in err, err
+    err = node.ctl("person", "erase", "--purpose", "x", "--number", "y", codes=(2,)).err
+    assert "usage: tallyctl person erase [--purpose PURPOSE]" in err and "--due" not in err, err
+
+
 def test_done_in_part(city):
     data = Data(f"{city.dir}/more", seed=6, people=100, districts=("310101",), registers="training", broken=2)
     f = data.files[0]

@@ -49,6 +49,17 @@ static const struct command names = { .method = "POST",
 	.query = "purpose name% registrar_key@ limit",
 	.upload = true };
 
+/* Two forms of one command. */
+static const struct command erase = { .method = "POST",
+	.path = "/v1/persons/erase",
+	.command = "person erase",
+	.query = "purpose doc_type number% lang",
+	.upload = true };
+static const struct command erase_due = { .method = "POST",
+	.path = "/v1/persons/due/erase",
+	.command = "person erase",
+	.query = "due? persons yes? today lang" };
+
 /* Matches words that stand in one string, parted by '|'. */
 static int match(const struct command *c, const char *row, const char *lang, struct request *q)
 {
@@ -203,6 +214,37 @@ static void local_paths_are_made_whole(void **state)
 	becomes(&backup, "backup|/there", "/v1/backup?dir=%2Fthere");
 }
 
+/* Words that fit neither form are told of the one that was meant, wherever the options stand. */
+static void a_misfit_is_told_of_the_form_that_was_meant(void **state)
+{
+	static const struct {
+		const char *words;
+		bool due; /* the second form was meant */
+	} rows[] = {
+		{ "person|erase|--due|--purpose|x", true },
+		{ "person|erase|--purpose|x|--due", true },
+		{ "person|erase|--due|--purpose|x|--doc-type|111", true },
+		{ "person|erase|--due|--persons", true },
+		{ "person|erase|--persons|3|--other", true },
+		{ "person|erase|--purpose|x|--other", false },
+		{ "person|erase|--doc-type|111|--purpose", false },
+		{ "person|erase|one|--due", true },
+		{ "person|erase|one", false }, /* as near: the first */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct request first, second;
+		assert_int_not_equal(match(&erase, rows[i].words, NULL, &first), 0);
+		assert_int_not_equal(match(&erase_due, rows[i].words, NULL, &second), 0);
+		assert_true(first.named && second.named);
+		if (request_nearer(&second, &first) != rows[i].due)
+			fail_msg("%s", rows[i].words);
+		request_deinit(&first);
+		request_deinit(&second);
+	}
+}
+
 static void usage_is_written_as_it_is_typed(void **state)
 {
 	(void)state;
@@ -318,6 +360,7 @@ int main(void)
 		cmocka_unit_test(answers_may_go_into_a_file),
 		cmocka_unit_test(the_language_goes_along_where_it_is_wanted),
 		cmocka_unit_test(local_paths_are_made_whole),
+		cmocka_unit_test(a_misfit_is_told_of_the_form_that_was_meant),
 		cmocka_unit_test(usage_is_written_as_it_is_typed),
 		cmocka_unit_test(the_list_is_read),
 		cmocka_unit_test(options_stand_anywhere),
