@@ -1,27 +1,54 @@
 """Files made by other programs (openpyxl, iconv, Python) come out of the readers as what went in: the readers alone, without a daemon,
-through `reader_files_test FILE`, which prints the rows it read."""
+through `reader_files_test FILE`, which prints the rows it read. It is a unit test, so `make` alone does not build it: this file does."""
 
 import csv
 import datetime
+import fcntl
 import io
 import json
 import os
 import random
+import shutil
 import subprocess
 import zipfile
 
 import openpyxl
 import pytest
 
-from cluster import SANITIZED, environment, program
+from cluster import BUILD, ROOT, SANITIZED, environment, program
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 REL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
+TOOL = "tests/unit/reader_files_test"
+FLAGS = {"asan": ["SAN=address,undefined", "OPT=-O1"], "tsan": ["SAN=thread", "OPT=-O1"]}  # as the Makefile's check-sanitized
+
+
+def older(tool, than):
+    return not os.path.exists(tool) or os.path.exists(than) and os.stat(tool).st_mtime < os.stat(than).st_mtime
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tool():
+    """Builds the tool when it is not there, or older than what was built of the rest; once, although several workers want it."""
+    if not older(program(TOOL), program("libtally.a")):
+        return
+    if not shutil.which("make") or not shutil.which("cc"):
+        pytest.skip(f"{program(TOOL)} is not built, and there is no compiler to build it")
+    folder = os.environ.get("TALLY_BUILD", "build")
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    os.makedirs(BUILD, exist_ok=True)
+    with open(os.path.join(BUILD, ".reader_files_test.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        line = ["make", "-C", ROOT, "-j2", f"B={folder}", *FLAGS.get(os.path.basename(BUILD), []), f"{folder}/{TOOL}"]
+        done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, f"{' '.join(line)}: {(done.stdout + done.stderr)[-2000:]}"
+
+
 def read(path, *options):
     """(rows as {"line", "flaws", "kinds", "cells"}, the error or warning or None)"""
-    r = subprocess.run([program("tests/unit/reader_files_test"), *options, str(path)], env=environment(), capture_output=True,
+    r = subprocess.run([program(TOOL), *options, str(path)], env=environment(), capture_output=True,
                        timeout=120, check=True)
     lines = [json.loads(line) for line in r.stdout.splitlines()]
     said = lines.pop() if lines and "cells" not in lines[-1] else None
@@ -165,7 +192,7 @@ def make(path, strings, rows, deflate=zipfile.ZIP_DEFLATED):
 def test_large_files_in_flat_memory(tmp_path):
     """A file of a hundred times the size takes no more memory."""
     def highest(path):
-        r = subprocess.run([program("tests/unit/reader_files_test"), "-t", str(path)], env=environment(), capture_output=True, text=True,
+        r = subprocess.run([program(TOOL), "-t", str(path)], env=environment(), capture_output=True, text=True,
                            timeout=300, check=True)
         said = r.stdout.split()
         return int(said[1]), int(said[said.index("KiB") - 1])
