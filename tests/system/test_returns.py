@@ -1,5 +1,6 @@
 """The life of a return, from outside: signed, sent back, explained, corrected, accepted, closed; zero, late, missing; and form 12C,
-which is made of it. Today's date is the real one: what must be in time is due today, what must be late has been due for years."""
+which is made of it. Today's date is the real one, asked for by each test, and does not change under it: what must be in time is due
+today, what must be late has been due for years."""
 
 import datetime
 import os
@@ -13,15 +14,20 @@ from cluster import PATIENCE, ROOT, environment, program, wait_for
 from test_doors import as_csv, record
 
 A, B = "310101", "310115"
-TODAY = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8))).date()
-LAST = TODAY.replace(day=1) - datetime.timedelta(days=1)  # of the month before
-MONTH, YEAR_AGO = f"{LAST:%Y-%m}", f"{LAST.year - 1}-{LAST:%m}"
-THIS_MONTH = f"{TODAY:%Y-%m}"
-CALENDAR = f"""# form, kind of period, days
-02	month	{(TODAY - LAST).days}
-03	quarter	15
-08	year	40
-"""
+SHANGHAI = datetime.timezone(datetime.timedelta(hours=8))
+LONGEST = 30 * PATIENCE  # seconds that a test here may take
+
+
+def one_day():
+    """The date in Shanghai, which stays the same while a test runs: the last moments of a day are waited for."""
+    now = datetime.datetime.now(SHANGHAI)
+    midnight = datetime.datetime.combine(now.date() + datetime.timedelta(days=1), datetime.time(0), SHANGHAI)
+    if (midnight - now).total_seconds() > LONGEST:
+        return now.date()
+    wait_for("the next day", lambda: datetime.datetime.now(SHANGHAI) > midnight, seconds=LONGEST + 1)
+    return midnight.date()
+
+
 NAMES = ("--by", "张三", "--approve", "李四")
 
 
@@ -43,9 +49,12 @@ def trainings(first, n, month, **other):
 class City:
     def __init__(self, cluster):
         self.cluster = cluster
+        self.today = one_day()
+        last = self.today.replace(day=1) - datetime.timedelta(days=1)  # of the month before
+        self.month, self.year_ago, self.this_month = f"{last:%Y-%m}", f"{last.year - 1}-{last:%m}", f"{self.today:%Y-%m}"
         self.calendar = f"{cluster.dir}/due.tsv"
-        with open(self.calendar, "w", encoding="utf-8") as f:
-            f.write(CALENDAR)
+        with open(self.calendar, "w", encoding="utf-8") as f:  # form, kind of period, days
+            f.write(f"02	month	{(self.today - last).days}\n03	quarter	15\n08	year	40\n")
         cluster.settings = {"collector": {"calendar": self.calendar}, "aggregator": {"calendar": self.calendar}}
         cluster.build((A, B))
 
@@ -110,7 +119,7 @@ def test_sent_back_corrected_accepted(city):
     assert kinds == ["genesis", "record", "record", "figures", "return"]
     mine = city.row(A, "08", "2019")
     assert (mine["state"], mine["by"], mine["approve"], mine["due"]) == ("signed", "张三", "李四", "2020-02-09")
-    assert mine["received_on"] == f"{TODAY}" and mine["late"] == days(datetime.date(2020, 2, 9), TODAY)
+    assert mine["received_on"] == f"{city.today}" and mine["late"] == days(datetime.date(2020, 2, 9), city.today)
     city.cluster.wait_folded()
     assert city.row("city", "08", "2019", A)["state"] == "signed"
     words = city.refused(city.node, "return", "accept", "08", "2019", A)
@@ -143,30 +152,30 @@ def test_sent_back_corrected_accepted(city):
 
 
 def test_a_soft_check_wants_words(city):
-    city.load(A, "training", trainings(0, 10, YEAR_AGO) + trainings(100, 2, MONTH))
-    signed = city.sign(A, "02", MONTH)
+    city.load(A, "training", trainings(0, 10, city.year_ago) + trainings(100, 2, city.month))
+    signed = city.sign(A, "02", city.month)
     assert signed["hard"] == 0 and signed["soft"] > 1
     city.cluster.wait_folded()
-    words = city.refused(city.node, "return", "accept", "02", MONTH, A)
+    words = city.refused(city.node, "return", "accept", "02", city.month, A)
     assert "02-8 (_T _T): 2 against 10" in words
     district = city.district(A)
-    assert "no check" in city.refused(district, "return", "explain", "02", MONTH, "02-99", "--words", "x", code=2)
-    assert "hard" in city.refused(district, "return", "explain", "02", MONTH, "02-1", "--words", "x", code=2)
-    assert "no such row" in city.refused(district, "return", "explain", "02", MONTH, "02-8", "--row", "upgrade", "--words", "x", code=2)
-    assert "--words" in city.refused(district, "return", "explain", "02", MONTH, "02-8", "--words", " ", code=2)
-    district.ctl("return", "explain", "02", MONTH, "02-8", "--row", "_T _T", "--words", "去年同月集中开班")
+    assert "no check" in city.refused(district, "return", "explain", "02", city.month, "02-99", "--words", "x", code=2)
+    assert "hard" in city.refused(district, "return", "explain", "02", city.month, "02-1", "--words", "x", code=2)
+    assert "no such row" in city.refused(district, "return", "explain", "02", city.month, "02-8", "--row", "upgrade", "--words", "x", code=2)
+    assert "--words" in city.refused(district, "return", "explain", "02", city.month, "02-8", "--words", " ", code=2)
+    district.ctl("return", "explain", "02", city.month, "02-8", "--row", "_T _T", "--words", "去年同月集中开班")
     city.cluster.wait_folded()
-    words = city.refused(city.node, "return", "accept", "02", MONTH, A)
+    words = city.refused(city.node, "return", "accept", "02", city.month, A)
     assert "(_T _T)" not in words and "(upgrade _T)" in words
-    city.decide("send-back", "02", MONTH, A, "--words", "变动较大，请说明")
-    query = city.comes_down(A, "02", MONTH, "sent_back")["query"]
+    city.decide("send-back", "02", city.month, A, "--words", "变动较大，请说明")
+    query = city.comes_down(A, "02", city.month, "sent_back")["query"]
     assert "02-8 upgrade _T: 2 / 10" in query and "02-8 _T _T" not in query, "what is explained is not asked again"
     # Words are an answer: the figures stand, and need no new signature.
-    district.ctl("return", "explain", "02", MONTH, "02-8", "--words", "去年同月集中开班")
-    assert city.row(A, "02", MONTH)["explained"] == 2
+    district.ctl("return", "explain", "02", city.month, "02-8", "--words", "去年同月集中开班")
+    assert city.row(A, "02", city.month)["explained"] == 2
     city.cluster.wait_folded()
-    assert city.decide("accept", "02", MONTH, A).json()[0]["soft"] == 0
-    assert city.comes_down(A, "02", MONTH, "accepted")["late"] == 0
+    assert city.decide("accept", "02", city.month, A).json()[0]["soft"] == 0
+    assert city.comes_down(A, "02", city.month, "accepted")["late"] == 0
 
 
 def test_zero_late_and_missing(city):
@@ -175,18 +184,18 @@ def test_zero_late_and_missing(city):
     assert zero["zero"] == "yes" and zero["cells"] == 0
     text = city.district(B).ctl("return", "sign", "03", "2019-Q1", *NAMES).out
     assert "零报告" in text
-    city.sign(B, "02", MONTH)
+    city.sign(B, "02", city.month)
     city.cluster.wait_folded()
     got, missing = city.row("city", "03", "2019-Q1", B), city.row("city", "03", "2019-Q1", A)
     assert (got["zero"], got["state"], got["signatures"]) == ("yes", "signed", 2)
-    late = days(datetime.date(2019, 4, 15), TODAY)
+    late = days(datetime.date(2019, 4, 15), city.today)
     assert got["late"] == late == missing["late"] and missing["state"] == "open" and missing["received_on"] is None
     s = city.summary("03", B, "--period", "2019")
     assert (s["expected"], s["received"], s["on_time"], s["late"], s["late_days"], s["missing"], s["zero"]) == (4, 1, 0, 1, late, 3, 1)
     assert float(s["complete"]) == 25
     s = city.summary("03", A, "--period", "2019")
     assert (s["expected"], s["received"], s["missing"], s["zero"]) == (4, 0, 4, 0)
-    s = city.summary("02", B, "--period", MONTH)
+    s = city.summary("02", B, "--period", city.month)
     assert (s["expected"], s["received"], s["on_time"], s["late"], s["missing"]) == (1, 1, 1, 0, 0)
     assert float(s["complete"]) == float(s["timely"]) == 100
     for r in city.rows("city", "--summary", "--period", "2019"):
@@ -267,7 +276,7 @@ def test_what_cannot_be_signed(city):
     assert "no such form" in refused("99", "2019", code=2)
     assert "not a period" in refused("02", "2019-13", code=2)
     assert "no figures for a half" in refused("02", "2019-H1", code=2)
-    assert "has not ended" in refused("02", THIS_MONTH)
+    assert "has not ended" in refused("02", city.this_month)
     assert "no return" in refused("12C", "2019", code=2)
     assert "--by" in refused("02", "2019-06", ("--by", " ", "--approve", "李四"), code=2)
     assert "--approve" in refused("02", "2019-06", ("--by", "张三", "--approve", "李" * 65), code=2)
@@ -319,17 +328,17 @@ def test_quality_of_reporting(city):
     """Form 12C against what is known of every district."""
     city.load(A, "subsidy", [subsidy(1), subsidy(2)])
     city.load(A, "subsidy", [subsidy(1, paid="350"), subsidy(2)])  # one correction
-    city.load(A, "training", [*trainings(0, 2, MONTH), record(9, type="cooking"), record(10, type="cooking")], codes=(3,))
+    city.load(A, "training", [*trainings(0, 2, city.month), record(9, type="cooking"), record(10, type="cooking")], codes=(3,))
     city.load(B, "training", [record(9, type="cooking")], codes=(3,))
-    city.sign(A, "02", MONTH)
-    city.sign(B, "02", MONTH)
+    city.sign(A, "02", city.month)
+    city.sign(B, "02", city.month)
     city.sign(A, "08", "2019")
     city.cluster.wait_folded()
-    due = [r for r in city.rows("city") if r["due"] and r["due"].startswith(THIS_MONTH)]
+    due = [r for r in city.rows("city") if r["due"] and r["due"].startswith(city.this_month)]
     expected = {d: len([r for r in due if r["area"] == d]) for d in (A, B)}
-    month_end = (TODAY.replace(day=28) + datetime.timedelta(days=4)).replace(day=1) - datetime.timedelta(days=1)
-    age = days(TODAY, month_end)
-    found = cells(city.node.form("12C", THIS_MONTH))
+    month_end = (city.today.replace(day=28) + datetime.timedelta(days=4)).replace(day=1) - datetime.timedelta(days=1)
+    age = days(city.today, month_end)
+    found = cells(city.node.form("12C", city.this_month))
     for d, corrections, refused in ((A, 1, 2), (B, 0, 1)):
         assert found[d, 1] == expected[d] and found[d, 2] == 1 == found[d, 3]
         assert found.get((d, 6), 0) == corrections and found[d, 7] == refused and found.get((d, 8), 0) == age
