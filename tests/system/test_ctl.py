@@ -151,8 +151,11 @@ def test_the_fold_gives_way(city):
     """What comes in and what is asked goes before what is folded from it: the views' writer alone has a lower priority."""
     nice = {}
     for task in os.listdir(f"/proc/{city.city.process.pid}/task"):
-        with open(f"/proc/{city.city.process.pid}/task/{task}/stat", encoding="ascii") as f:
-            name, _, fields = f.read().partition("(")[2].rpartition(")")
+        try:
+            with open(f"/proc/{city.city.process.pid}/task/{task}/stat", encoding="ascii") as f:
+                name, _, fields = f.read().partition("(")[2].rpartition(")")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # one that answered a request, and has ended
         nice.setdefault(name, set()).add(int(fields.split()[16]))
     (views,) = nice.pop("views")
     assert set.union(*nice.values()) == nice["ledger"] and views > max(nice["ledger"])
