@@ -46,6 +46,13 @@ struct text name_normalise(struct text in, char *out);
 /* E201 unless it has 1 to 64 characters of valid text without control characters; else NULL. */
 const char *name_fault(struct text t);
 
+/* Is valid UTF-8 nothing but what looks like people's names in Chinese: one, or several one after
+ * the other? A name is two to four characters, or more with a middle dot between them. Spaces
+ * inside a name (张　三) are looked through, as are the marks between the names of a list. What has
+ * anything else in it, a digit, a letter, is a code: 张三 is one, 张三1 and 一车间的张三 are not.
+ */
+bool text_names_only(struct text t);
+
 /* yyyymmdd of a real calendar date written in any of the accepted forms; 0 when it is none. */
 int date_parse(struct text in);
 bool date_ok(int yyyymmdd);

@@ -192,28 +192,10 @@ static bool no_document(struct judgement *j, const struct rule *r)
 	return true;
 }
 
-/* A people's name goes nowhere in the clear: who is meant is told by a code. In UTF-8 the Chinese
- * characters of names (U+3400–U+9FFF) are three bytes with a first one of E3 to E9. */
+/* A people's name goes nowhere in the clear: who is meant is told by a code. */
 static bool no_name(struct judgement *j, const struct rule *r)
 {
-	struct text t = text_in(j, r->field);
-	int characters = 0, dots = 0;
-
-	while (t.n) {
-		const uint8_t *p = (const uint8_t *)t.p;
-
-		if (t.n >= 2 && p[0] == 0xc2 && p[1] == 0xb7) {
-			dots++;
-			t = (struct text){ t.p + 2, t.n - 2 };
-		} else if (t.n >= 3 && p[0] >= 0xe3 && p[0] <= 0xe9 &&
-			   (p[0] > 0xe3 || p[1] >= 0x90)) {
-			characters++;
-			t = (struct text){ t.p + 3, t.n - 3 };
-		} else {
-			return true;
-		}
-	}
-	return characters < 2 || (characters > 4 && dots == 0);
+	return !text_names_only(text_in(j, r->field));
 }
 
 static const struct check checks[] = {

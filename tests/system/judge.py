@@ -254,10 +254,20 @@ def assessment_rules(r):
     yield from within(r, 0, 1000, "theory", "practice")
 
 
+HAN = "[\u3400-\u9fff\uf900-\ufaff\U00020000-\U00033fff]"
+DOT = "[\u00b7\u2022\u2027\u30fb\uff0e]"
+NAME = re.compile(f"{HAN}{{2,4}}|(?=.*{HAN}.*{HAN})(?=.*{DOT})(?:{HAN}|{DOT})+")
+
+
+def names_alone(parts):
+    parts = [p for p in parts if p]
+    return bool(parts) and all(NAME.fullmatch(p) for p in parts)
+
+
 def looks_like_a_name(text):
-    dots = text.count("\u00b7")
-    han = sum(0x3400 <= ord(c) <= 0x9FFF for c in text)
-    return han + dots == len(text) and han >= 2 and (han <= 4 or dots > 0)
+    """Names and nothing else: spaces inside of them, or between them; marks of a list between them."""
+    lists = re.split("[、，；／｜＆＋,;/\\\\|&+]", text)
+    return names_alone(re.sub("[ \u3000]", "", p) for p in lists) or names_alone(w for p in lists for w in re.split("[ \u3000]", p))
 
 
 def apprenticeship_rules(r):

@@ -272,7 +272,7 @@ def broken_rules(maker, register):
             "capitals": lambda: {field: "de"},
             "occupations": lambda: {field: "焊工"},
             "no_document": lambda: {field: "M13800000001"},
-            "no_name": lambda: {field: "甲乙"},
+            "no_name": lambda: {field: maker.rnd.choice(("甲乙", "甲\u3000乙", "甲乙、丙丁戊/己庚", "\U00020000乙", "甲•乙丙丁戊"))},
         }[check]()
         for prefix in maker.groups:
             if check.startswith("required") and field.startswith((f"{prefix}name", f"{prefix}doc_")):

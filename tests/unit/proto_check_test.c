@@ -1,7 +1,9 @@
 /* The forms of values: dates, money, numbers, credit codes, certificates, text. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "proto/check.h"
@@ -330,6 +332,78 @@ static void names_keep_what_they_are(void **state)
 	assert_string_equal(name_fault(TEXT("")), "E201");
 }
 
+static void names_alone_are_seen(void **state)
+{
+	static const struct {
+		const char *text;
+		bool names;
+	} cases[] = {
+		{ "甲乙", true },
+		{ "甲乙丙丁", true },
+		{ "甲乙丙丁戊", false },
+		{ "甲", false },
+		{ "甲乙丙丁·戊己", true },
+		{ "甲·乙", true },
+		{ "甲·", false },
+		{ "··", false },
+		{ "甲•乙丙丁戊", true },
+		{ "甲．乙丙丁戊", true },
+		{ "甲‧乙丙丁戊", true },
+		{ "甲・乙丙丁戊", true },
+		/* spaces inside a name, and between names */
+		{ "甲 乙", true },
+		{ "甲　乙", true },
+		{ "甲 乙 丙 丁", true },
+		{ "甲 乙 丙 丁 戊", false },
+		{ "甲乙 丙丁 戊己", true },
+		{ "甲乙　丙丁戊", true },
+		{ "甲乙 丙", true },
+		{ "甲乙丙 丁 戊己", false },
+		/* lists */
+		{ "甲乙、丙丁", true },
+		{ "甲乙，丙丁；戊己／庚辛", true },
+		{ "甲乙,丙丁;戊己/庚辛\\壬癸|子丑&寅卯+辰巳", true },
+		{ "甲　乙、丙丁戊", true },
+		{ "甲乙、丙", false },
+		{ "甲乙、丙1", false },
+		{ "甲乙、", true },
+		{ "、/ ,", false },
+		{ "甲乙丙丁戊、己庚", false },
+		/* characters beyond the first plane, and beside the block */
+		{ "\xF0\xA0\x80\x80乙", true },
+		{ "\xEF\xA4\x80乙", true },
+		{ "\xF0\x9F\x98\x80乙丙", false },
+		{ "あい", false },
+		/* codes */
+		{ "", false },
+		{ "甲乙1", false },
+		{ "甲乙A", false },
+		{ "M甲乙", false },
+		{ "M-01", false },
+		{ "Z.S.", false },
+		{ "第1组", false },
+		{ "甲乙（丙）", false },
+		{ "甲乙-丙丁", false },
+		{ "T0123456789ABCDEF", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (text_names_only(text_of(cases[i].text)) != cases[i].names)
+			fail_msg("%s", cases[i].text);
+	/* Cut anywhere, it is still read within its bytes. */
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		for (size_t n = 0; n <= strlen(cases[i].text); n++) {
+			char *copy = malloc(n ? n : 1);
+
+			assert_non_null(copy);
+			memcpy(copy, cases[i].text, n);
+			text_names_only((struct text){ copy, n });
+			free(copy);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +418,7 @@ int main(void)
 		cmocka_unit_test(utf8_is_strict),
 		cmocka_unit_test(spaces_and_widths),
 		cmocka_unit_test(names_keep_what_they_are),
+		cmocka_unit_test(names_alone_are_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,7 @@ static const struct broken {
 	{ "apprenticeship", "mentor_school=甲", "no_name", "mentor_school", "" },
 	{ "apprenticeship", "mentor_school=甲乙1", "no_name", "mentor_school", "" },
 	{ "apprenticeship", "mentor_school=甲乙丙丁戊", "no_name", "mentor_school", "" },
+	{ "apprenticeship", "mentor_school=甲　乙", "no_name", "mentor_school", "E411" },
 	{ "apprenticeship", "mentor_school=x310101030105001", "no_document", "mentor_school",
 		"E410" },
 	{ "apprenticeship", "mentor_employer=", "required_above", "mentor_employer", "E401" },
