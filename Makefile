@@ -14,9 +14,9 @@ V ?=
 Q = $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1)  $@")
 
-PKGS = libzmq libprotobuf-c liblmdb libuv libconfuse libmicrohttpd libsodium libzstd jansson libcurl
+PKGS = libzmq libprotobuf-c liblmdb libuv libconfuse libmicrohttpd libsodium libzstd zlib jansson libcurl
 PKG_CFLAGS := $(shell pkg-config --cflags libzmq libprotobuf-c libuv libconfuse libmicrohttpd libsodium libzstd jansson libcurl 2>/dev/null)
-LIBS = -lzmq -lprotobuf-c -llmdb -luv -lconfuse -lmicrohttpd -lsodium -lzstd -ljansson -lcsv -lzip -lexpat -lxlsxwriter -lcurl -lpthread -lm
+LIBS = -lzmq -lprotobuf-c -llmdb -luv -lconfuse -lmicrohttpd -lsodium -lzstd -lz -ljansson -lcsv -lzip -lexpat -lxlsxwriter -lcurl -lpthread -lm
 
 CFLAGS = -std=gnu11 $(OPT) -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-missing-field-initializers \
 	$(if $(WERROR),-Werror) -D_GNU_SOURCE -I. -I$(B)/gen $(PKG_CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)

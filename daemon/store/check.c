@@ -388,6 +388,15 @@ static int metas(struct walk *w, uint64_t size)
 	return 0;
 }
 
+bool check_commit(const uint8_t *page, uint64_t *commit)
+{
+	struct meta meta;
+
+	memcpy(&meta, page + HEAD, sizeof meta);
+	*commit = meta.commit;
+	return meta.magic == MAGIC && meta.version == 1;
+}
+
 int check_file(int fd, struct errmsg *m)
 {
 	struct walk w = { .fd = fd, .m = m };

@@ -59,9 +59,16 @@ struct reads {
 	size_t pooled;
 };
 
+struct durable;
+struct journal;
+struct journal_base;
+
 struct store {
 	struct place place;
-	bool derived; /* commits are not synced */
+	bool derived;		 /* commits are not synced */
+	struct durable *durable; /* of the others */
+	struct journal *journal; /* NULL: none stands yet */
+	bool replays;		 /* it holds commits that are to be done again */
 	MDB_env *env;
 	MDB_dbi dbi[STORE_TABLES_MAX];
 	size_t n_tables;
@@ -120,6 +127,44 @@ void derived_give_way(void);
 /* After the last sync. */
 void derived_close(struct place *p, bool synced);
 
+/* ---- replay.c ---- */
+/* Before the walk: puts data.mdb back to where the journal begins, if it was not closed. `id`: the
+ * marker's, or NULL. */
+MUST_CHECK int replay_restore(struct store *s, const uint8_t *id, struct errmsg *m);
+/* What stands in the journal behind its base, done again and synced. */
+MUST_CHECK int replay_all(struct store *s, const struct store_conf *conf, struct errmsg *m);
+/* The two first pages of the data file, as they stand. errno. */
+MUST_CHECK int replay_first_pages(int fd, struct journal_base *base);
+
+/* ---- durable.c: on the writer thread, once it runs; of a derived store nothing is done ---- */
+/* After the tables were opened: does the journal's commits again, begins it anew. `id`: the
+ * data's. */
+MUST_CHECK int durable_open(
+	struct store *s, const struct store_conf *conf, const uint8_t *id, struct errmsg *m);
+/* Syncs, and says that the journal is not needed. No transaction is open. */
+void durable_close(struct store *s);
+/* A write transaction begins; what it does; its commit, durable on 0 (LMDB's code or errno; the
+ * transaction is gone either way, and nothing of it stands on an error). */
+void durable_start(struct store *s);
+void durable_note(struct store_txn *t, int op, int table, struct text key, struct text value);
+void durable_note_later(struct store_txn *t, int table, struct text key, const void *p, size_t n);
+MUST_CHECK int durable_commit(struct store *s, MDB_txn *txn);
+/* The jobs of a group were told: is a checkpoint due? */
+void durable_told(struct store *s);
+/* The last commit stands on the disk without the journal when this returns. */
+void durable_checkpoint(struct store *s);
+/* Would a checkpoint free pages? */
+bool durable_behind(const struct store *s);
+/* The oldest commit that is kept whole; UINT64_MAX in a derived store. */
+uint64_t durable_pinned(const struct store *s);
+/* While the map grows no commit is held: the last one is checkpointed before. */
+void durable_unpin(struct store *s);
+void durable_pin(struct store *s);
+/* From a job: after its group comes a checkpoint, before it is told, and with `wipe` the journal is
+ * overwritten. */
+void durable_want(struct store *s, bool wipe);
+void durable_as_wanted(struct store *s);
+
 /* ---- txn.c ---- */
 void txn_begin(struct store_txn *t, struct store *s, MDB_txn *txn);
 void txn_close_cursors(struct store_txn *t);
@@ -142,12 +187,18 @@ uint32_t reads_oldest_ms(struct store *s);
  * returns ERR_BUSY. */
 int reads_alone(struct store *s, bool wait, int (*grow)(struct store *s));
 
+/* New snapshots wait from here on; those that are open go on. On the writer thread. */
+void reads_shut(struct store *s);
+void reads_let_in(struct store *s);
+
 /* ---- room.c ---- */
 /* After open and after commits: how much is used, how much is left. */
 void room_gauge(struct store *s);
 /* Makes the map larger. ERR_FULL at the ceiling; ERR_BUSY when it would have to wait and may not.
  */
 int room_grow(struct store *s, bool wait);
+/* At open: the map as large as it may become. */
+MUST_CHECK int room_all(struct store *s);
 /* The disk refused: is it full? Then gives up the ballast; true when that may have helped. */
 bool room_disk_failed(struct store *s, int rc);
 /* Now and then: is there room on the disk again? */

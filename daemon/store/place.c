@@ -222,6 +222,12 @@ int place_ballast_make(struct place *p)
 	return rc;
 }
 
+bool place_ballast_give(struct place *p)
+{
+	p->ballast = true;
+	return place_ballast_drop(p);
+}
+
 bool place_ballast_drop(struct place *p)
 {
 	if (!p->ballast)

@@ -5,6 +5,7 @@
  *     format    the marker: version and id of the store
  *     data.mdb  LMDB's pages
  *     lock.mdb  LMDB's table of readers
+ *     journal   the newest commits (journal.h)
  *     ballast   empty blocks */
 #ifndef STORE_PLACE_H
 #define STORE_PLACE_H
@@ -14,7 +15,7 @@
 
 #include "daemon/base/err.h"
 
-#define PLACE_FORMAT 2
+#define PLACE_FORMAT 3
 #define PLACE_ID_BYTES 16
 
 struct place {
@@ -45,5 +46,7 @@ MUST_CHECK int place_reader_table(struct place *p);
 int place_ballast_make(struct place *p);
 /* True when blocks were given back. */
 bool place_ballast_drop(struct place *p);
+/* The same before it is known whether it stands. */
+bool place_ballast_give(struct place *p);
 
 #endif

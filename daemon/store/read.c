@@ -157,6 +157,21 @@ static void tell_progress(struct store *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+void reads_shut(struct store *s)
+{
+	pthread_mutex_lock(&s->reads.lock);
+	s->reads.shut = true;
+	pthread_mutex_unlock(&s->reads.lock);
+}
+
+void reads_let_in(struct store *s)
+{
+	pthread_mutex_lock(&s->reads.lock);
+	s->reads.shut = false;
+	pthread_cond_broadcast(&s->reads.may_enter);
+	pthread_mutex_unlock(&s->reads.lock);
+}
+
 int reads_alone(struct store *s, bool wait, int (*grow)(struct store *s))
 {
 	struct reads *r = &s->reads;

@@ -28,11 +28,13 @@
 /* Pages in the list of free ones: all, and those that the next transaction may take. */
 static int free_pages(struct store *s, uint64_t newest, uint64_t *all, uint64_t *ready)
 {
-	uint64_t oldest = reads_oldest_id(s);
+	uint64_t oldest = reads_oldest_id(s), pinned = durable_pinned(s);
 	MDB_cursor *at = s->gauge_at;
 	MDB_val k, v;
 	int rc;
 
+	if (oldest > pinned)
+		oldest = pinned;
 	if (oldest > newest)
 		oldest = newest;
 	*all = *ready = 0;
@@ -100,6 +102,11 @@ void room_gauge(struct store *s)
 	bool full;
 	int rc = gauge_read(s, &end, &all, &ready);
 
+	if (rc == 0 && durable_behind(s) &&
+		s->limit_pages + ready < end + s->reserve_pages) { /* free ones may be held */
+		durable_checkpoint(s);
+		rc = gauge_read(s, &end, &all, &ready);
+	}
 	if (rc) {
 		if (rc != MDB_NOTFOUND)
 			log_warning("store", "%s: the free pages cannot be counted: %s",
@@ -131,6 +138,8 @@ static int grow(struct store *s)
 
 	if (pages > s->ceiling_pages)
 		pages = s->ceiling_pages;
+	if (s->durable)
+		durable_unpin(s);
 	rc = mdb_env_set_mapsize(s->env, pages * s->page);
 	if (rc) { /* the old map is gone already */
 		log_error("store", "%s: the map cannot grow to %llu bytes: %s; the process ends",
@@ -138,6 +147,21 @@ static int grow(struct store *s)
 		_exit(70);
 	}
 	atomic_store(&s->map_pages, pages);
+	if (s->durable)
+		durable_pin(s);
+	return 0;
+}
+
+int room_all(struct store *s)
+{
+	int rc = 0;
+
+	if (s->ceiling_pages > atomic_load(&s->map_pages))
+		rc = mdb_env_set_mapsize(s->env, s->ceiling_pages * s->page);
+	if (rc)
+		return store_err(rc);
+	if (s->ceiling_pages > atomic_load(&s->map_pages))
+		atomic_store(&s->map_pages, s->ceiling_pages);
 	return 0;
 }
 

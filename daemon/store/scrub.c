@@ -34,7 +34,17 @@ static int fill_job(struct store_txn *t, void *arg)
 		store_put(t, x->table, (struct text){ (const char *)key, 8 },
 			(struct text){ (const char *)x->value, n });
 	}
+	durable_want(x->s, false); /* else these pages are held, and the next round finds others */
 	return store_txn_err(t);
+}
+
+static int wipe_job(struct store_txn *t, void *arg)
+{
+	struct scrub *x = arg;
+
+	(void)t;
+	durable_want(x->s, true);
+	return 0;
 }
 
 static int clear_job(struct store_txn *t, void *arg)
@@ -89,5 +99,7 @@ int store_scrub(struct store *s, int table)
 		grew = file_end(s) > end;
 	}
 	cleared = clear_all(&x);
+	if (!cleared)
+		cleared = store_write(s, wipe_job, &x, STORE_RESERVE);
 	return err ? err : cleared;
 }

@@ -126,6 +126,9 @@ static int inspect(
 	if (!*fresh) {
 		struct errmsg why;
 
+		rc = s->derived ? 0 : replay_restore(s, *marked ? id : NULL, m);
+		if (rc)
+			goto out;
 		rc = check_file(fd, &why);
 		if (rc)
 			errmsg_set(m, "%s: data.mdb: %s", p->dir, why.text);
@@ -193,23 +196,17 @@ static int open_env(struct store *s, const struct store_conf *conf, struct errms
 	if (rc == 0)
 		rc = mdb_env_set_maxreaders(s->env, READERS_MOST);
 	if (rc == 0)
-		rc = mdb_env_open(
-			s->env, s->place.dir, MDB_NOTLS | (s->derived ? MDB_NOSYNC : 0), 0600);
+		rc = mdb_env_open(s->env, s->place.dir, MDB_NOTLS | MDB_NOSYNC, 0600);
 	if (rc) {
 		errmsg_set(m, "%s: cannot be opened: %s", s->place.dir, mdb_strerror(rc));
 		return store_err(rc);
 	}
 	mdb_reader_check(s->env, &dead);
 	measure(s, conf);
-	if (s->ceiling_pages > s->limit_pages && s->ceiling_pages > atomic_load(&s->map_pages)) {
-		rc = mdb_env_set_mapsize(s->env, s->ceiling_pages * s->page);
-		if (rc) {
-			errmsg_set(m, "%s: cannot be mapped: %s", s->place.dir, mdb_strerror(rc));
-			return store_err(rc);
-		}
-		atomic_store(&s->map_pages, s->ceiling_pages);
-	}
-	return 0;
+	rc = s->replays || s->ceiling_pages > s->limit_pages ? room_all(s) : 0;
+	if (rc)
+		errmsg_set(m, "%s: cannot be mapped: %s", s->place.dir, err_words(rc));
+	return rc;
 }
 
 /* Reads the id, or gives one to a new store. */
@@ -261,6 +258,8 @@ static int open_tables(
 			rc = mdb_txn_commit(txn);
 		else
 			mdb_txn_abort(txn);
+		if (rc == 0 && !s->derived)
+			rc = mdb_env_sync(s->env, 1);
 	}
 	if (rc)
 		errmsg_set(m, "%s: %s", s->place.dir, why.text[0] ? why.text : mdb_strerror(rc));
@@ -288,6 +287,8 @@ static int load(struct store *s, const struct store_conf *conf, struct errmsg *m
 	rc = marked ? place_sync(&s->place) : place_marker_put(&s->place, id);
 	if (rc)
 		errmsg_set(m, "%s: the marker cannot be written: %s", s->place.dir, err_words(rc));
+	else if (!s->derived)
+		rc = durable_open(s, conf, id, m);
 	return rc;
 }
 
@@ -331,6 +332,7 @@ static void discard(struct store *s)
 	if (s->gauge)
 		mdb_txn_abort(s->gauge);
 	if (reads_deinit(&s->reads)) {
+		durable_close(s);
 		if (s->derived && s->env)
 			derived_close(&s->place, mdb_env_sync(s->env, 1) == 0);
 		if (s->env)

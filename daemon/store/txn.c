@@ -18,6 +18,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/store/inside.h"
+#include "daemon/store/redo.h"
 
 struct store_cursor {
 	MDB_cursor *mc;
@@ -170,6 +171,7 @@ void store_put(struct store_txn *t, int table, struct text key, struct text valu
 	if (!may_write(t, table, key, value.n, false))
 		return;
 	t->changes++;
+	durable_note(t, REDO_PUT, table, key, value);
 	txn_keep(t, mdb_put(t->txn, dbi_of(t, table), &k, &v, 0));
 }
 
@@ -180,6 +182,7 @@ void store_append(struct store_txn *t, int table, struct text key, struct text v
 	if (!may_write(t, table, key, value.n, true))
 		return;
 	t->changes++;
+	durable_note(t, REDO_PUT, table, key, value);
 	txn_keep(t, mdb_put(t->txn, dbi_of(t, table), &k, &v, MDB_APPEND));
 }
 
@@ -192,6 +195,7 @@ void *store_put_room(struct store_txn *t, int table, struct text key, size_t n)
 	t->changes++;
 	if (txn_keep(t, mdb_put(t->txn, dbi_of(t, table), &k, &v, MDB_RESERVE)))
 		return NULL;
+	durable_note_later(t, table, key, v.mv_data, n);
 	return v.mv_data;
 }
 
@@ -203,6 +207,7 @@ void store_del(struct store_txn *t, int table, struct text key)
 	if (!may_write(t, table, key, 0, false))
 		return;
 	t->changes++;
+	durable_note(t, REDO_DEL, table, key, (struct text){ 0 });
 	rc = mdb_del(t->txn, dbi_of(t, table), &k, NULL);
 	if (rc != MDB_NOTFOUND)
 		txn_keep(t, rc);
@@ -214,6 +219,7 @@ void store_clear(struct store_txn *t, int table)
 	if (t->err)
 		return;
 	t->changes++;
+	durable_note(t, REDO_CLEAR, table, (struct text){ 0 }, (struct text){ 0 });
 	txn_keep(t, mdb_drop(t->txn, dbi_of(t, table), 0));
 }
 

@@ -234,6 +234,7 @@ static int open_txn(struct store *s)
 		return store_err(rc);
 	}
 	txn_begin(&s->wt, s, txn);
+	durable_start(s);
 	s->wt.budget = budget > 0 ? (uint64_t)budget : 0;
 	return 0;
 }
@@ -241,6 +242,10 @@ static int open_txn(struct store *s)
 /* The map is full at `job` (NULL: after the jobs). AGAIN, or ERR_FULL for the whole group. */
 static int map_full(struct store *s, struct group *g, struct store_job *job)
 {
+	if (durable_behind(s)) { /* pages that are free but held */
+		durable_checkpoint(s);
+		return AGAIN;
+	}
 	if (room_grow(s, true) == 0)
 		return AGAIN;
 	if (job && !(job->flags & STORE_RESERVE)) {
@@ -293,7 +298,7 @@ static int run_job(struct store *s, struct group *g, struct store_job *job)
 static int commit(struct store *s, struct group *g)
 {
 	struct store_txn *t = &s->wt;
-	int rc = mdb_txn_commit(t->txn), err;
+	int rc = durable_commit(s, t->txn), err;
 
 	t->txn = NULL;
 	if (rc == 0)
@@ -365,6 +370,7 @@ static void run_group(struct store *s, struct group *g)
 	do
 		rc = attempt(s, g, &wrote);
 	while (rc == AGAIN);
+	durable_as_wanted(s);
 	pthread_mutex_lock(&s->lock);
 	s->jobs += g->n;
 	s->crowd = g->n + s->waiting;
@@ -386,8 +392,10 @@ static void run_group(struct store *s, struct group *g)
 	pthread_mutex_unlock(&s->lock);
 	if (alone)
 		settle(s);
-	if (rc == 0 && wrote)
+	if (rc == 0 && wrote) {
+		durable_told(s);
 		room_gauge(s);
+	}
 	chores(s);
 	if (s->settle && clock_mono_us() - s->settle_us >= SETTLE_US)
 		settle(s);

@@ -52,6 +52,7 @@ BELOW = {
 # foreign header: where it may stand
 FOREIGN = {
     "lmdb.h": ["daemon/store"],
+    "zlib.h": ["daemon/store"],
     "zmq.h": ["daemon/link"],
     "zstd.h": ["daemon/link", "daemon/figures/frozen.c"],
     "microhttpd.h": ["daemon/api"],

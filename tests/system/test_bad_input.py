@@ -183,10 +183,10 @@ def test_file_that_changes_while_it_is_read(node):
 
 @pytest.fixture
 def small_disk(cluster):
-    """A tmpfs for the collector's state: its three stores, each with the 8 MiB that it holds against a full disk, and a little more."""
+    """A tmpfs for the collector's state: its three stores, each with the 8 MiB that it holds against a full disk and its journal, and a little more."""
     where = os.path.join(cluster.dir, "disk")
     os.mkdir(where)
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "none", where], capture_output=True).returncode:
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "none", where], capture_output=True).returncode:
         pytest.skip("needs root and mount")
     yield where
     for node in cluster.nodes():
