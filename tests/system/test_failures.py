@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import madeup
 from cluster import PATIENCE, SANITIZED, wait_for
 from data import Data
 
@@ -122,6 +123,55 @@ def test_flipped_bits(full, role):
         assert node.running(), f"seed {seed}: {node.tail()}"
         node.kill()
     assert ran and named, (ran, named)
+
+
+PAGE = 4096
+
+
+def mixed(before, after, chance):
+    """A data file as a disk may leave it whose pages were written, and none of them synced, when the power went."""
+    pages = max(len(before), len(after)) // PAGE
+    kept = chance.choice((0, 0.1, 0.5, 0.9))
+    out = bytearray(after.ljust(pages * PAGE, b"\0"))
+    for i in range(pages):
+        if chance.random() >= kept:
+            out[i * PAGE:(i + 1) * PAGE] = before[i * PAGE:(i + 1) * PAGE].ljust(PAGE, b"\0")
+    return out
+
+
+def test_power_cut(full):
+    """What was accepted and acknowledged since the start stands, although any of the pages written since are lost."""
+    district = full.districts[DISTRICT]
+    nodes = (district, full.city)
+    for seed in range(4 if SANITIZED else 12):
+        chance = random.Random(seed)
+        before = {}
+        for n in nodes:
+            with open(os.path.join(n.state, "ledger", "data.mdb"), "rb") as f:
+                before[n] = f.read()
+        full.start()
+        for _ in range(chance.randrange(1, 6)):
+            ended = f"2019-0{chance.randrange(4, 9)}-01"
+            rows = [madeup.training(k, f"甲{k}", madeup.resident("19050607", k), ended=ended) for k in chance.sample(range(1, 40), 5)]
+            madeup.load(district, "training", madeup.TRAINING, *rows)
+        full.wait_folded()
+        last, head_now = district.last(), district.status()["ledger"]["head"]
+        figures = [full.city.form(*f) for f in FORMS]
+        for n in nodes:
+            n.kill()
+            data = os.path.join(n.state, "ledger", "data.mdb")
+            with open(data, "rb") as f:
+                after = f.read()
+            with open(data, "wb") as f:
+                f.write(mixed(before[n], after, chance))
+            shutil.rmtree(os.path.join(n.state, "views"), ignore_errors=True)
+        full.start()
+        full.wait_folded()
+        assert (district.last(), district.status()["ledger"]["head"]) == (last, head_now), f"seed {seed}"
+        assert [full.city.form(*f) for f in FORMS] == figures, f"seed {seed}"
+        for n in nodes:
+            n.ctl("ledger", "verify")
+            n.stop()
 
 
 FAKE = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
