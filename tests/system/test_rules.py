@@ -133,10 +133,10 @@ def test_a_district_of_another_version_says_nothing_of_its_gates(cluster):
     ledger = Ledger("310104", keys)
     own = cluster.city.status()["rules"]["gates"]
     wait_beside(cluster.city, {"310101": (own, "same"), "310104": (None, None)})
-    for told, seen in (({}, (None, None)), ({"gates": b"\1" * 8}, ("01" * 8, "differ")), ({"gates": b"\1" * 7}, (None, None)),
-                       ({"gates": bytes.fromhex(own)}, (own, "same")), ({"gates": b""}, (None, None)), ({"gates": b"\1" * 4096}, (None, None))):
-        with Link(f"tcp://127.0.0.1:{cluster.city.port}", cluster.city.keys["key"], keys, cluster.city.keys["signer"]) as peer:
-            assert peer.hello(ledger, **told) is not None, told
+    with Link(f"tcp://127.0.0.1:{cluster.city.port}", cluster.city.keys["key"], keys, cluster.city.keys["signer"]) as peer:
+        for told, seen in (({}, (None, None)), ({"gates": b"\1" * 8}, ("01" * 8, "differ")), ({"gates": b"\1" * 7}, (None, None)),
+                           ({"gates": bytes.fromhex(own)}, (own, "same")), ({"gates": b""}, (None, None)), ({"gates": b"\1" * 4096}, (None, None))):
+            assert peer.hello(ledger, **told) is not None, told  # over the same connection: it begins anew
             ledger.retract("training", f"T{ledger.position}")
             assert peer.deliver(ledger).head == ledger.head  # whatever it says of its gates, its ledger comes in
             wait_beside(cluster.city, {"310101": (own, "same"), "310104": seen})
