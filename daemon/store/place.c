@@ -4,7 +4,7 @@
  * marker, written beside and renamed → folder synced. A power cut in between leaves a folder
  * without a marker, which the next start completes.
  *
- * The marker: `tally store 1\n` and 32 hex digits of the store's id with a line end. The id stands
+ * The marker: `tally store 3\n` and 32 hex digits of the store's id with a line end. The id stands
  * in the data, too: a marker without data, or with the data of another store, is a damage and never
  * "new".
  *
@@ -138,11 +138,9 @@ bool place_empty(const char *dir)
 
 int place_marker_get(struct place *p, uint8_t id[PLACE_ID_BYTES], struct errmsg *m)
 {
-	char text[128], want[32];
+	char text[128], *end = text;
 	ssize_t n;
-	long version = 0;
 	int fd = openat(p->dir_fd, MARKER, O_RDONLY | O_CLOEXEC);
-	int head = snprintf(want, sizeof want, "tally store %d\n", PLACE_FORMAT);
 
 	if (fd < 0)
 		return fail(m, p->dir, "the marker `" MARKER "` cannot be read");
@@ -151,17 +149,18 @@ int place_marker_get(struct place *p, uint8_t id[PLACE_ID_BYTES], struct errmsg 
 	if (n < 0)
 		return fail(m, p->dir, "the marker `" MARKER "` cannot be read");
 	text[n] = '\0';
-	if (n == head + 2 * PLACE_ID_BYTES + 1 && memcmp(text, want, (size_t)head) == 0 &&
-		hex_get(id, PLACE_ID_BYTES, (struct text){ text + head, 2 * PLACE_ID_BYTES }) == 0)
-		return 0;
+	p->format = 0;
 	if (strncmp(text, "tally store ", 12) == 0)
-		version = strtol(text + 12, NULL, 10);
-	if (version > 0 && version != PLACE_FORMAT) {
+		p->format = strtol(text + 12, &end, 10);
+	if (p->format > 0 && (p->format < PLACE_FORMAT_OLDEST || p->format > PLACE_FORMAT)) {
 		errmsg_set(m, "%s: made by %s version of tally (format %ld, this one knows %d)",
-			p->dir, version > PLACE_FORMAT ? "a later" : "an earlier", version,
+			p->dir, p->format > PLACE_FORMAT ? "a later" : "an earlier", p->format,
 			PLACE_FORMAT);
 		return ERR_INVALID;
 	}
+	if (p->format > 0 && text + n - end == 2 * PLACE_ID_BYTES + 2 && *end == '\n' &&
+		hex_get(id, PLACE_ID_BYTES, (struct text){ end + 1, 2 * PLACE_ID_BYTES }) == 0)
+		return 0;
 	errmsg_set(m, "%s: the marker `" MARKER "` is damaged", p->dir);
 	return ERR_DAMAGED;
 }

@@ -15,7 +15,9 @@
 
 #include "daemon/base/err.h"
 
+/* 3: with a journal; 2 is read, and becomes 3 at open. */
 #define PLACE_FORMAT 3
+#define PLACE_FORMAT_OLDEST 2
 #define PLACE_ID_BYTES 16
 
 struct place {
@@ -23,6 +25,7 @@ struct place {
 	int dir_fd, lock_fd;
 	uint64_t ballast_bytes;
 	bool ballast; /* stands */
+	long format;  /* of the marker that was read; 0: none */
 };
 
 /* Makes the folder (0700) when missing and `create`; takes the lock. ERR_NOTFOUND, ERR_BUSY,
@@ -30,7 +33,8 @@ struct place {
 MUST_CHECK int place_open(struct place *p, const char *dir, bool create, struct errmsg *m);
 void place_close(struct place *p);
 
-/* Reads the marker. ERR_NOTFOUND: none; ERR_DAMAGED; ERR_INVALID: of a later version. */
+/* Reads the marker. ERR_NOTFOUND: none; ERR_DAMAGED; ERR_INVALID: of a version that is not known
+ * here. */
 MUST_CHECK int place_marker_get(struct place *p, uint8_t id[PLACE_ID_BYTES], struct errmsg *m);
 /* Writes it, durable when 0 is returned. */
 MUST_CHECK int place_marker_put(struct place *p, const uint8_t id[PLACE_ID_BYTES]);

@@ -284,7 +284,8 @@ static int load(struct store *s, const struct store_conf *conf, struct errmsg *m
 			s->place.dir);
 		return ERR_DAMAGED;
 	}
-	rc = marked ? place_sync(&s->place) : place_marker_put(&s->place, id);
+	rc = marked && s->place.format == PLACE_FORMAT ? place_sync(&s->place)
+						       : place_marker_put(&s->place, id);
 	if (rc)
 		errmsg_set(m, "%s: the marker cannot be written: %s", s->place.dir, err_words(rc));
 	else if (!s->derived)

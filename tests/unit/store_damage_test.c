@@ -240,6 +240,27 @@ static void flipped_bits_never_crash(void **state)
 	free(bytes);
 }
 
+static void the_former_format_opens(void **state)
+{
+	char marker[128], text[64] = "";
+	struct store *s;
+	int fd;
+
+	(void)state;
+	snprintf(marker, sizeof marker, "%s/format", dir);
+	put_file(whole, whole_n);
+	store_close(open_at(dir)); /* makes a marker */
+	for (int i = 0; i < 2; i++) {
+		fd = open(marker, O_RDWR);
+		assert_int_equal(read(fd, text, sizeof text - 1), 14 + 33);
+		assert_memory_equal(text, "tally store 3\n", 14);
+		assert_int_equal(pwrite(fd, "2", 1, 12), 1);
+		close(fd);
+		s = open_at(dir);
+		store_close(s);
+	}
+}
+
 static void one_owner_at_a_time(void **state)
 {
 	struct store *s;
@@ -264,6 +285,7 @@ int main(void)
 		cmocka_unit_test(the_whole_file_opens),
 		cmocka_unit_test(cut_files_are_refused),
 		cmocka_unit_test(never_an_empty_start),
+		cmocka_unit_test(the_former_format_opens),
 		cmocka_unit_test(one_owner_at_a_time),
 		cmocka_unit_test(flipped_bits_never_crash),
 	};
