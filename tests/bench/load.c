@@ -11,6 +11,7 @@
  * SEED keeps keys of different runs apart. */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -82,7 +83,14 @@ static void http_call(struct http *h, const char *request, size_t n)
 		sent += (size_t)w;
 	}
 	while (have < want) {
-		ssize_t r = read(h->fd, h->response + have, RESPONSE_MAX - 1 - have);
+		struct pollfd wait = { .fd = h->fd, .events = POLLIN };
+		ssize_t r;
+
+		/* As libraries wait. Who waits in read() is woken, for nothing, when its question
+		 * is taken up, and takes the processor from who would answer it. */
+		if (poll(&wait, 1, -1) < 0)
+			die("poll");
+		r = read(h->fd, h->response + have, RESPONSE_MAX - 1 - have);
 		if (r <= 0)
 			die("read");
 		have += (size_t)r;
