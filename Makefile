@@ -133,7 +133,7 @@ $(1): $(B)/$(2).o $(call needs,$(call room_of,$(2)))
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) -lcmocka $$(LIBS)
 endef
 # Tests with tests/unit/memory_fails.h.
-$(B)/tests/unit/talent_memory_test $(B)/tests/unit/figures_live_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+$(B)/tests/unit/talent_memory_test $(B)/tests/unit/figures_live_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
 $(foreach t,$(wildcard tests/unit/*_test.c tests/simulation/*_test.c),$(eval $(call test_rule,$(B)/$(t:.c=),$(t:.c=))))
 
 $(BENCH): $(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIB)

@@ -1,6 +1,6 @@
 /* Blocks of the index: up to BLOCK rows in the order of pids, turned on their side.
  *
- *     pids      ████████████████ … a row after the other          16 bytes each
+ *     pids      ████████████████ … a row after the other          16 bytes each, apart
  *     occs      ████ …             the first occupation            4
  *     changes   ██ …               when it is another              2
  *     planes    level, bit 0  ▏▏▏ … a bit of all rows: 64 bytes a plane
@@ -16,6 +16,7 @@
 #include "daemon/talent/talent_index_inside.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdlib.h>
 
 const struct column_bits column_bits[COLUMN_COUNT] = {
@@ -29,31 +30,56 @@ static size_t planes_bytes(unsigned n)
 	return (size_t)n * WORDS * sizeof(uint64_t);
 }
 
-struct block *block_new(unsigned planes)
+static size_t block_size(unsigned planes)
 {
-	struct block *b = malloc(sizeof(*b) + planes_bytes(planes));
+	return sizeof(struct block) + planes_bytes(planes);
+}
+
+static struct block *block_make(struct talent_pool *pool, unsigned planes)
+{
+	struct block *b = talent_pool_get(pool, block_size(planes));
 
 	if (!b)
 		return NULL;
+	b->pool = pool;
 	b->n = 0;
+	b->pids = NULL;
 	b->n_planes = planes;
 	b->more = NULL;
 	b->more_rows = NULL;
 	b->n_more = b->more_room = 0;
+	return b;
+}
+
+struct block *block_new(struct talent_pool *pool, unsigned planes)
+{
+	struct block *b = block_make(pool, planes);
+
+	if (!b)
+		return NULL;
 	memset(b->planes, 0, planes_bytes(planes));
+	b->pids = malloc(sizeof(*b->pids));
+	if (!b->pids) {
+		block_free(b);
+		return NULL;
+	}
+	b->pids->blocks = 1;
 	return b;
 }
 
 void block_free(struct block *b)
 {
-	if (b)
-		free(b->more);
-	free(b);
+	if (!b)
+		return;
+	if (b->pids && --b->pids->blocks == 0)
+		free(b->pids);
+	free(b->more);
+	talent_pool_put(b->pool, b, block_size(b->n_planes));
 }
 
 size_t block_bytes(const struct block *b)
 {
-	return sizeof(*b) + planes_bytes(b->n_planes) +
+	return talent_pool_room(block_size(b->n_planes)) + sizeof(*b->pids) +
 	       b->more_room * (sizeof(*b->more) + sizeof(*b->more_rows));
 }
 
@@ -83,15 +109,17 @@ static bool more_room(struct block *b, unsigned n)
 
 struct block *block_copy(const struct block *from, unsigned planes)
 {
-	struct block *b = block_new(planes);
+	struct block *b = block_make(from->pool, planes);
 
 	if (!b)
 		return NULL;
 	b->n = from->n;
-	memcpy(b->pids, from->pids, from->n * sizeof(*b->pids));
+	b->pids = from->pids;
+	b->pids->blocks++;
 	memcpy(b->occs, from->occs, from->n * sizeof(*b->occs));
 	memcpy(b->changes, from->changes, from->n * sizeof(*b->changes));
 	memcpy(b->planes, from->planes, planes_bytes(from->n_planes));
+	memset(b->planes + from->n_planes, 0, planes_bytes(planes - from->n_planes));
 	if (!from->n_more)
 		return b;
 	if (!more_room(b, from->n_more)) {
@@ -124,13 +152,13 @@ static void more_split(struct block *left, struct block *right)
 struct block *block_split(struct block *left)
 {
 	const unsigned half = BLOCK / 2;
-	struct block *right = block_new(left->n_planes);
+	struct block *right = block_new(left->pool, left->n_planes);
 
 	if (!right || (left->n_more && !more_room(right, left->n_more))) {
 		block_free(right);
 		return NULL;
 	}
-	memcpy(right->pids, left->pids + half, half * sizeof(*left->pids));
+	memcpy(right->pids->at, left->pids->at + half, half * sizeof(*left->pids->at));
 	memcpy(right->occs, left->occs + half, half * sizeof(*left->occs));
 	memcpy(right->changes, left->changes + half, half * sizeof(*left->changes));
 	for (unsigned p = 0; p < left->n_planes; p++) {
@@ -150,7 +178,7 @@ unsigned block_row(const struct block *b, const uint8_t pid[PID_BYTES])
 	while (first < end) {
 		unsigned mid = (first + end) / 2;
 
-		if (memcmp(b->pids[mid], pid, PID_BYTES) < 0)
+		if (memcmp(b->pids->at[mid], pid, PID_BYTES) < 0)
 			first = mid + 1;
 		else
 			end = mid;
@@ -188,18 +216,39 @@ static void plane_drop(uint64_t plane[WORDS], unsigned row)
 	}
 }
 
-void block_row_insert(struct block *b, unsigned row, const uint8_t pid[PID_BYTES])
+/* Pids of the block's own. */
+static bool pids_own(struct block *b)
 {
-	unsigned n = b->n++ - row;
+	struct pids *own;
 
-	memmove(b->pids + row + 1, b->pids + row, n * sizeof(*b->pids));
+	if (b->pids->blocks == 1)
+		return true;
+	own = malloc(sizeof(*own));
+	if (!own)
+		return false;
+	memcpy(own->at, b->pids->at, b->n * sizeof(*own->at));
+	own->blocks = 1;
+	b->pids->blocks--;
+	b->pids = own;
+	return true;
+}
+
+bool block_row_insert(struct block *b, unsigned row, const uint8_t pid[PID_BYTES])
+{
+	unsigned n = b->n - row;
+
+	if (!pids_own(b))
+		return false;
+	b->n++;
+	memmove(b->pids->at + row + 1, b->pids->at + row, n * sizeof(*b->pids->at));
 	memmove(b->occs + row + 1, b->occs + row, n * sizeof(*b->occs));
 	memmove(b->changes + row + 1, b->changes + row, n * sizeof(*b->changes));
-	memcpy(b->pids[row], pid, PID_BYTES);
+	memcpy(b->pids->at[row], pid, PID_BYTES);
 	for (unsigned p = 0; p < b->n_planes && n; p++)
 		plane_insert(b->planes[p], row);
 	for (unsigned i = 0; i < b->n_more; i++)
 		b->more_rows[i] += b->more_rows[i] >= row;
+	return true;
 }
 
 /* The row's own of `more` go. */
@@ -215,18 +264,22 @@ static void more_drop(struct block *b, unsigned row)
 	b->n_more = kept;
 }
 
-void block_row_drop(struct block *b, unsigned row)
+bool block_row_drop(struct block *b, unsigned row)
 {
-	unsigned n = --b->n - row;
+	unsigned n = b->n - row - 1;
 
+	if (!pids_own(b))
+		return false;
+	b->n--;
 	more_drop(b, row);
-	memmove(b->pids + row, b->pids + row + 1, n * sizeof(*b->pids));
+	memmove(b->pids->at + row, b->pids->at + row + 1, n * sizeof(*b->pids->at));
 	memmove(b->occs + row, b->occs + row + 1, n * sizeof(*b->occs));
 	memmove(b->changes + row, b->changes + row + 1, n * sizeof(*b->changes));
 	for (unsigned p = 0; p < b->n_planes; p++)
 		plane_drop(b->planes[p], row);
 	for (unsigned i = 0; i < b->n_more; i++)
 		b->more_rows[i] -= b->more_rows[i] > row;
+	return true;
 }
 
 /* ---- what a row says ---- */
@@ -289,9 +342,13 @@ static bool planes_room(struct block **b, unsigned n)
 
 	if (more->n_planes >= n)
 		return true;
-	more = realloc(more, sizeof(*more) + planes_bytes(n));
-	if (!more)
-		return false;
+	if (talent_pool_room(block_size(more->n_planes)) < block_size(n)) {
+		more = talent_pool_get(more->pool, block_size(n));
+		if (!more)
+			return false;
+		memcpy(more, *b, block_size((*b)->n_planes));
+		talent_pool_put(more->pool, *b, block_size((*b)->n_planes));
+	}
 	memset(more->planes[more->n_planes], 0, planes_bytes(n - more->n_planes));
 	more->n_planes = n;
 	*b = more;
@@ -309,7 +366,7 @@ static bool more_put(struct block *b, unsigned row, const struct talent_state *s
 		return false;
 	for (size_t i = 1; i < s->n_occs; i++) {
 		uint32_t key = (s->occs[i] & 0xffffff) << 4 | (s->occs[i] >> 24 & 15);
-		unsigned at = block_more(b, key), n = b->n_more++ - at;
+		unsigned at = more_from(b->more, b->n_more, key), n = b->n_more++ - at;
 
 		memmove(b->more + at + 1, b->more + at, n * sizeof(*b->more));
 		memmove(b->more_rows + at + 1, b->more_rows + at, n * sizeof(*b->more_rows));
@@ -343,6 +400,40 @@ bool block_row_write(
 			*w = v[f] >> k & 1 ? *w | bit : *w & ~bit;
 		}
 	return more_put(b, row, s);
+}
+
+/* ---- read ---- */
+
+uint64_t pid_begin(const uint8_t pid[PID_BYTES])
+{
+	uint64_t begin;
+
+	memcpy(&begin, pid, sizeof(begin));
+	return htobe64(begin);
+}
+
+void head_init(struct head *h, const struct block *b)
+{
+	uint64_t rows[WORDS];
+
+	*h = (struct head){ .planes = b->planes,
+		.more = b->more,
+		.first = pid_begin(b->pids->at[0]),
+		.n = (uint16_t)b->n,
+		.n_planes = (uint16_t)b->n_planes,
+		.n_more = (uint16_t)b->n_more,
+		.more_room = (uint16_t)b->more_room };
+	rows_first(b->n, rows);
+	for (unsigned p = 0; p < b->n_planes; p++) {
+		uint64_t some = 0, without = 0;
+
+		for (unsigned i = 0; i < WORDS; i++) {
+			some |= b->planes[p][i];
+			without |= b->planes[p][i] ^ rows[i];
+		}
+		h->some.w[p / 64] |= (uint64_t)(some != 0) << p % 64;
+		h->all.w[p / 64] |= (uint64_t)(without == 0) << p % 64;
+	}
 }
 
 void reading_init(struct reading *r, const struct dictionary *words, unsigned n_planes)

@@ -150,6 +150,7 @@ struct block_facets {
 	struct talent_facets *f;
 	const struct search *s;
 	const struct block *b;
+	const struct head *h;
 };
 
 /* A value as far as its bits are known, and how many rows have it. */
@@ -159,11 +160,15 @@ struct number {
 	void (*add)(const struct block_facets *x, uint32_t value, unsigned n);
 };
 
-static const uint64_t *plane_of(const struct block_facets *x, unsigned bit)
+/* Of a bit: its plane, or NULL where all rows have it (*all) or none. */
+static const uint64_t *plane_of(const struct block_facets *x, unsigned bit, bool *all)
 {
 	unsigned plane = x->s->reading.planes.of[bit];
 
-	return plane < x->b->n_planes ? x->b->planes[plane] : NULL;
+	*all = plane != PLANE_NONE && planes_has(&x->h->all, plane);
+	if (plane == PLANE_NONE || *all || !planes_has(&x->h->some, plane))
+		return NULL;
+	return x->h->planes[plane];
 }
 
 static void with_bit(
@@ -189,9 +194,12 @@ static void numbers_add(const struct block_facets *x, enum column column, unsign
 	uint64_t half[WORDS];
 	const uint64_t *plane = NULL;
 	unsigned with;
+	bool all;
 
-	while (bits && !plane)
-		plane = plane_of(x, fb->first + --bits);
+	while (bits && !plane) {
+		plane = plane_of(x, fb->first + --bits, &all);
+		n.value |= (uint32_t)all << bits;
+	}
 	if (!plane) {
 		n.add(x, n.value, n.rows);
 		return;
@@ -236,11 +244,12 @@ static void ages_add(const struct block_facets *x, const uint64_t rows[WORDS], u
 	unsigned counts[AGE_STEPS], before = 0;
 
 	for (unsigned i = 0; i < AGE_STEPS; i++) {
+		struct plan plan;
 		uint64_t fit[WORDS];
 
+		program_plan(&x->s->ages[i], x->h, &plan);
 		memcpy(fit, rows, sizeof(fit));
-		program_run(&x->s->ages[i], x->b, fit);
-		counts[i] = rows_count(fit);
+		counts[i] = program_run(&x->s->ages[i], &plan, fit) ? rows_count(fit) : 0;
 	}
 	for (unsigned i = 0; i < AGE_STEPS - 1; before = counts[i++])
 		ages[i] += counts[i] - before;
@@ -248,14 +257,17 @@ static void ages_add(const struct block_facets *x, const uint64_t rows[WORDS], u
 	ages[AGE_STEPS] += counts[AGE_STEPS - 1];
 }
 
-static void set_add(const struct block_facets *x, enum column column, const uint64_t rows[WORDS],
-	uint64_t counts[32])
+static void set_add(const struct block_facets *x, enum column column,
+	const struct block_rows *these, uint64_t counts[32])
 {
 	for (unsigned k = 0; k < column_bits[column].width; k++) {
-		const uint64_t *plane = plane_of(x, column_bits[column].first + k);
+		bool all;
+		const uint64_t *plane = plane_of(x, column_bits[column].first + k, &all);
 
 		if (plane)
-			counts[k] += rows_both(rows, plane);
+			counts[k] += rows_both(these->rows, plane);
+		else if (all)
+			counts[k] += these->n;
 	}
 }
 
@@ -265,13 +277,12 @@ static void occs_add(const struct block_facets *x, const uint64_t rows[WORDS])
 	const uint32_t least = q->occ_most ? q->occ_least : 0,
 		       span = q->occ_most ? q->occ_most - least : 0xffffff, level = q->level_min;
 	const struct block *b = x->b;
-	const uint64_t *has = plane_of(x, BIT_HAS_OCC);
 
-	for (unsigned w = 0; w < WORDS && has; w++)
-		for (uint64_t left = rows[w] & has[w]; left; left &= left - 1) {
+	for (unsigned w = 0; w < WORDS; w++)
+		for (uint64_t left = rows[w]; left; left &= left - 1) {
 			uint32_t occ = b->occs[w * 64 + (unsigned)__builtin_ctzll(left)];
 
-			if (occ >> 24 >= level && (occ & 0xffffff) - least <= span)
+			if (occ && occ >> 24 >= level && (occ & 0xffffff) - least <= span)
 				occ_add(x->f, occ & 0xffffff);
 		}
 	for (unsigned i = 0; i < b->n_more; i++) {
@@ -296,10 +307,12 @@ static void rows_add(const struct block_facets *x, const uint64_t rows[WORDS])
 		}
 }
 
-void facets_add_block(struct talent_facets *f, const struct search *s, const struct block *b,
-	const uint64_t rows[WORDS], unsigned n)
+void facets_add_block(
+	struct talent_facets *f, const struct search *s, const struct block_rows *these)
 {
-	struct block_facets x = { f, s, b };
+	struct block_facets x = { f, s, these->b, these->h };
+	const uint64_t *rows = these->rows;
+	unsigned n = these->n;
 
 	if (n <= FEW) {
 		rows_add(&x, rows);
@@ -310,8 +323,8 @@ void facets_add_block(struct talent_facets *f, const struct search *s, const str
 	numbers_add(&x, COLUMN_INDUSTRY, 5, rows, (struct number){ 0, n, industry_counted });
 	numbers_add(&x, COLUMN_DISTRICT, 12, rows, (struct number){ 0, n, district_counted });
 	ages_add(&x, rows, n);
-	set_add(&x, COLUMN_HONOURS, rows, f->honours);
-	set_add(&x, COLUMN_PROGRAMMES, rows, f->programmes);
-	set_add(&x, COLUMN_AREAS, rows, f->areas);
+	set_add(&x, COLUMN_HONOURS, these, f->honours);
+	set_add(&x, COLUMN_PROGRAMMES, these, f->programmes);
+	set_add(&x, COLUMN_AREAS, these, f->areas);
 	occs_add(&x, rows);
 }

@@ -38,12 +38,12 @@ static int turning_block(struct turning *t, const struct block *b, unsigned day,
 
 		if (b->changes[row] > day)
 			continue;
-		err = row_of(arg, b->pids[row], &bytes);
+		err = row_of(arg, b->pids->at[row], &bytes);
 		if (err == ERR_NOTFOUND || (!err && !bytes.n))
 			continue;
 		if (err)
 			return err;
-		if (!turning_add(t, b->pids[row], bytes))
+		if (!turning_add(t, b->pids->at[row], bytes))
 			return ERR_NOMEM;
 	}
 	return 0;
@@ -80,8 +80,10 @@ void talent_index_stats(struct talent_index *x, struct talent_index_stats *out)
 	*out = (struct talent_index_stats){ 0 };
 	if (!v)
 		return;
-	*out = (struct talent_index_stats){ v->talents, v->n * sizeof(struct block *) };
+	*out = (struct talent_index_stats){ v->talents,
+		v->n * (sizeof(struct block *) + sizeof(struct head) + sizeof(uint64_t)) };
 	for (size_t i = 0; i < v->n; i++)
 		out->bytes += block_bytes(v->blocks[i]);
+	out->bytes += kept_bytes(x);
 	version_give(x, v);
 }

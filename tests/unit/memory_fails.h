@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/mman.h>
 
 /* So many more of this thread succeed; UINT_MAX: all. */
 static _Thread_local unsigned memory_left = UINT_MAX;
@@ -15,9 +16,11 @@ static _Thread_local bool memory_failed;
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t n);
+void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
+void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
 
 static bool memory_fails(void)
 {
@@ -42,6 +45,11 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *p, size_t n)
 {
 	return memory_fails() ? NULL : __real_realloc(p, n);
+}
+
+void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
+{
+	return memory_fails() ? MAP_FAILED : __real_mmap(at, n, prot, flags, fd, offset);
 }
 
 static inline void memory_fails_after(unsigned n)

@@ -181,10 +181,12 @@ static void facets_equal(struct talent_facets *a, struct talent_facets *b)
 	}
 }
 
-static void search_equals_walk(struct talent_index *x, int day)
+/* Asked again and again, while people come and go. */
+static struct talent_query asked[6];
+
+static void search_equals_walk(struct talent_index *x, int day, struct talent_query q)
 {
 	static struct talent_hit hits[PEOPLE];
-	struct talent_query q = any_query();
 	struct talent_found found;
 	struct talent_facets *facets = calloc(1, sizeof(*facets)), *slow = calloc(1, sizeof(*slow));
 	uint8_t after[PID_BYTES];
@@ -236,6 +238,9 @@ static void search_equals_walk(struct talent_index *x, int day)
 	assert_int_equal(found.total, total);
 	assert_false(found.more);
 	assert_int_equal(n, found.n);
+	/* Again, and where it is one page. */
+	assert_int_equal(talent_index_find(x, &q, NULL, hits, 1, &found, NULL), 0);
+	assert_int_equal(found.total, total);
 	assert_memory_equal(level, facets->levels, sizeof(level));
 	assert_memory_equal(honour, facets->honours, sizeof(honour));
 	talent_facets_end(facets);
@@ -335,6 +340,8 @@ static void searches_find_what_a_walk_finds(void **state)
 				people[i].pid[k] = (uint8_t)any(k ? 256 : 4);
 		}
 		qsort(people, PEOPLE, sizeof(*people), by_pid);
+		for (size_t i = 0; i < 6; i++)
+			asked[i] = any_query();
 		x = talent_index_open(rules, day);
 		for (unsigned round = 0; round < 30; round++) {
 			struct talent_index_stats st;
@@ -350,7 +357,7 @@ static void searches_find_what_a_walk_finds(void **state)
 			}
 			assert_int_equal(talent_index_day(x), day);
 			for (unsigned k = 0; k < 10; k++)
-				search_equals_walk(x, day);
+				search_equals_walk(x, day, any(2) ? any_query() : asked[any(6)]);
 			for (size_t i = 0; i < PEOPLE; i++)
 				there += people[i].n > 0;
 			talent_index_stats(x, &st);
@@ -361,60 +368,110 @@ static void searches_find_what_a_walk_finds(void **state)
 	}
 }
 
-static void ids_come_back(void **state)
+/* A question of those that say much of who is alike: without most of the conditions. */
+static struct talent_query wide_query(void)
 {
-	char text[TALENT_ID_TEXT];
-	uint8_t pid[PID_BYTES], back[TALENT_ID_BYTES];
+	struct talent_query q = any_query(), wide = { .outside = any(4) > 0 };
 
-	(void)state;
-	for (unsigned i = 0; i < 1000; i++) {
-		random_bytes(pid, sizeof(pid));
-		talent_id_print(pid, text);
-		assert_int_equal(strlen(text), TALENT_ID_TEXT - 1);
-		assert_true(talent_id_parse(text_of(text), back));
-		assert_memory_equal(pid, back, TALENT_ID_BYTES);
+	switch (any(9)) {
+	case 0:
+		wide.level_min = (uint8_t)(1 + any(8));
+		break;
+	case 1:
+		wide.honours = q.honours;
+		break;
+	case 2:
+		wide.born_from = 1900 + (int)any(12);
+		break;
+	case 3:
+		wide.born_to = 1900 + (int)any(12);
+		break;
+	case 4:
+		wide.programmes = 1u << any(10) | 1u << any(10);
+		wide.areas = 1u << any(7);
+		break;
+	case 5:
+		wide.sex = (uint8_t)(1 + any(2));
+		wide.status = (uint8_t)any(4);
+		break;
+	case 6:
+		wide.district = q.district;
+		break;
+	case 7:
+		wide.occ_least = q.occ_least;
+		wide.occ_most = q.occ_most;
+		wide.level_min = q.level_min;
+		break;
+	default:
+		break;
 	}
-	memset(pid, 0xff, sizeof(pid));
-	talent_id_print(pid, text);
-	assert_string_equal(text, "TZZZZZZZZZZZZZZZZ");
-	assert_true(talent_id_parse(TEXT("toooooooooooooool"), back));
-	assert_memory_equal(back, "\0\0\0\0\0\0\0\0\0\1", 10);
-	assert_false(talent_id_parse(TEXT("TZZZZZZZZZZZZZZZ"), back));
-	assert_false(talent_id_parse(TEXT("TZZZZZZZZZZZZZZZU"), back));
-	assert_false(talent_id_parse(TEXT("XZZZZZZZZZZZZZZZZ"), back));
+	return wide;
 }
 
-static void occupations_and_their_beginnings(void **state)
+/* Those of whom the first byte is the same are alike; most of them come and go together. */
+static void group_changes(struct talent_index *x, unsigned group, struct person *like)
 {
-	static const struct {
-		const char *text;
-		uint32_t least, most;
-	} rows[] = { { "6", 6000000, 6999999 }, { "6-", 6000000, 6999999 },
-		{ "6-1", 6100000, 6199999 }, { "6-18-01", 6180100, 6180199 },
-		{ "6-18-01-02", 6180102, 6180102 } };
-	static const char *const bad[] = { "", "x", "61", "6-18-01-02-", "6-18-01-023", "-6",
-		"6_18" };
-	uint32_t least, most;
-	char out[12];
+	static struct talent_change changes[PEOPLE];
+	unsigned how = any(4);
+	size_t n = 0;
+
+	if (how == 0)
+		person_make(like);
+	for (size_t i = 0; i < PEOPLE; i++) {
+		struct person *p = &people[i];
+		bool one = any(700) == 0;
+
+		if (p->pid[0] != group || (how > 1 && !one))
+			continue;
+		if (how == 1 || (one && any(2))) {
+			p->n = 0;
+		} else if (one && any(2)) {
+			person_make(p);
+		} else {
+			memcpy(p->row, like->row, sizeof(p->row));
+			p->n = like->n;
+		}
+		memcpy(changes[n].pid, p->pid, PID_BYTES);
+		changes[n++].row = (struct text){ p->row, p->n };
+	}
+	assert_true(talent_index_put(x, changes, n));
+}
+
+static void people_who_are_alike(void **state)
+{
+	struct talent_index *x = talent_index_open(rules, 20200101);
+	struct person like[4];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		assert_true(talent_occupation(text_of(rows[i].text), &least, &most));
-		assert_int_equal(least, rows[i].least);
-		assert_int_equal(most, rows[i].most);
+	random_hold(23);
+	for (size_t i = 0; i < PEOPLE; i++) {
+		people[i].n = 0;
+		for (unsigned k = 0; k < PID_BYTES; k++)
+			people[i].pid[k] = (uint8_t)any(k ? 256 : 4);
 	}
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		assert_false(talent_occupation(text_of(bad[i]), &least, &most));
-	talent_occupation_print(6180102, out);
-	assert_string_equal(out, "6-18-01-02");
+	qsort(people, PEOPLE, sizeof(*people), by_pid);
+	for (unsigned i = 0; i < 4; i++) {
+		memset(like[i].pid, (int)i, PID_BYTES);
+		person_make(&like[i]);
+	}
+	for (unsigned round = 0; round < 120; round++) {
+		unsigned group = any(4);
+
+		group_changes(x, group, &like[group]);
+		for (unsigned k = 0; k < 6; k++) {
+			asked[k] = any(3) ? asked[k] : wide_query();
+			search_equals_walk(x, 20200101, asked[k]);
+		}
+	}
+	talent_index_close(x);
+	random_release();
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(searches_find_what_a_walk_finds),
-		cmocka_unit_test(ids_come_back),
-		cmocka_unit_test(occupations_and_their_beginnings),
+		cmocka_unit_test(people_who_are_alike),
 	};
 	struct errmsg m = { "" };
 	int failed;
