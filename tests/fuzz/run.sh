@@ -6,6 +6,8 @@ target=$1 seconds=$2
 name=$(basename "$target")
 here=$(dirname "$0")
 found=$target.corpus
+exec 9>"$target.lock"
+flock 9 # one at a time
 mkdir -p "$found" "$here/corpus/$name"
 if "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
 	-artifact_prefix="$target." "$found" "$here/corpus/$name" >"$target.log" 2>&1; then

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import stat
 
@@ -155,6 +156,7 @@ def test_identity_stays_in_the_vault(city):
             with open(place, "rb") as f:
                 content = f.read()
             searched += len(content)
+            content = re.sub(rb"\0{16,}", b"\0", content)  # ballast and empty pages; what is searched for has no zero byte
             # The shortest document numbers (8 digits) could stand anywhere by chance.
             found = [n for n in (*names, *numbers) if len(n) >= 9 and n in content]
             assert not found, f"{place}: {len(found)} personal values, {found[0]!r}"
