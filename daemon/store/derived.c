@@ -52,10 +52,13 @@ static int mark_put(struct place *p, const char *text)
 }
 
 /* A batch that comes in, and a question that is asked, go before what follows from them. Where
- * processors are free it makes no difference. Linux: the nice value is a thread's own. */
+ * processors are free it makes no difference. Linux: the nice value is a thread's own; whatever the
+ * daemon's is, its writer of derived stores stands behind. */
 void derived_give_way(void)
 {
-	if (setpriority(PRIO_PROCESS, (id_t)gettid(), GIVE_WAY) != 0)
+	int is = getpriority(PRIO_PROCESS, (id_t)gettid());
+
+	if (setpriority(PRIO_PROCESS, (id_t)gettid(), is + GIVE_WAY) != 0)
 		log_debug("store", "the priority stays as it is: %s", strerror(errno));
 }
 
