@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define POOL_STEP 512 /* between sizes */
-#define POOL_SIZES 64
+#define POOL_STEP 128 /* between sizes: two cache lines */
+#define POOL_SIZES 256
 
 struct pool_slab;
 struct talent_pool {
