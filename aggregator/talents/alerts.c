@@ -73,13 +73,39 @@ static bool person_found(void *arg, const struct talent_alert *rule, size_t i, s
 	return true;
 }
 
+/* The rule that tells of persons with too many records; NULL: none, or this one has not. */
+static const struct talent_alert *crowd_rule(const struct gathering *g)
+{
+	const struct talent_alert *a = g->v->office->rules->alerts;
+
+	while (a && a->kind != ALERT_RECORDS)
+		a = a->next;
+	return a && g->d->all > (size_t)a->most ? a : NULL;
+}
+
+static void crowd_told(struct gathering *g, const struct talent_alert *rule)
+{
+	struct alert *a = alert_new(g, rule);
+
+	if (!a)
+		return;
+	record_put(g, &a->a, 0);
+	snprintf(a->note, sizeof(a->note), "%zu", g->d->all);
+}
+
 static void person_look(struct gathering *g, const uint8_t pid[PID_BYTES])
 {
+	const struct talent_alert *crowd;
 	struct dossier d;
 	int err = dossier_init(&d, g->v, pid);
 
 	g->d = &d;
 	talent_id_print(pid, g->person);
+	crowd = crowd_rule(g);
+	if (crowd && d.n > 0)
+		crowd_told(g, crowd);
+	if (crowd && err == ERR_LIMIT) /* that is told, and the others are looked at */
+		err = ERR_NOTFOUND;
 	if (!err)
 		err = talent_alerts_person(g->v->office->rules, d.facts, d.n, person_found, g);
 	if (err && err != ERR_NOTFOUND)

@@ -50,7 +50,7 @@ int dossier_init(struct dossier *d, const struct talents_view *v, const uint8_t 
 	d->facts = calloc(facts.n + 1, sizeof(*d->facts));
 	if (!d->refs || !d->records || !d->facts)
 		return ERR_NOMEM;
-	n = person_refs(facts, d->refs);
+	n = d->all = person_refs(facts, d->refs);
 	return records_read(d, v, n);
 }
 

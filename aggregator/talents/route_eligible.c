@@ -50,6 +50,8 @@ static int hit_lines(struct api_table *table, const struct talents_view *v,
 	char id[TALENT_ID_TEXT];
 	int err = dossier_init(&d, v, h->pid), from, over;
 
+	if (err == ERR_LIMIT) /* what is held of them is shown; an alert tells of too many */
+		err = 0;
 	talent_id_print(h->pid, id);
 	for (const struct talent_clause *c = x->clauses; c && !err; c = c->next) {
 		for (size_t i = 0; i < d.n; i++) {

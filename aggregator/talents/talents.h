@@ -59,10 +59,11 @@ struct dossier {
 	struct talent_record *facts; /* the same, with who took them in */
 	struct person_ref *refs;     /* where they stand; ascending */
 	size_t n;
+	size_t all;	   /* that the person has, held or not */
 	size_t unreadable; /* damaged in the ledger: left out */
 };
 /* Deinit it in any case. ERR_NOTFOUND: nobody has this pid; ERR_LIMIT: more records than can be
- * held. */
+ * held (those that stand first are). */
 MUST_CHECK int dossier_init(
 	struct dossier *d, const struct talents_view *v, const uint8_t pid[PID_BYTES]);
 /* Apprenticeships in which the person is named as mentor, by an id of one of its pids; as above. */

@@ -38,7 +38,7 @@ static int entity_write(struct fold *f, const struct fact_change *changes, size_
 		return ERR_NOMEM;
 	/* Both look at the old facts, which the first write takes away. */
 	if (person && f->talents)
-		did = talents_look(old, new, changes, n);
+		did = talents_look(old, new, changes, n, talents_crowd(f->talents));
 	if (person)
 		names_mark(f->views, changes->entity + 1, old, new);
 	if (did.what) {

@@ -339,19 +339,24 @@ static bool wanted(struct fact_list own)
 	return own.n && fact_source(own.at[0]) == FACT_TALENT;
 }
 
-struct talent_todo talents_look(
-	struct fact_list old, struct fact_list new, const struct fact_change *changes, size_t n)
+size_t talents_crowd(const struct talents *ts)
+{
+	return talent_alert_crowd(ts->rules);
+}
+
+struct talent_todo talents_look(struct fact_list old, struct fact_list new,
+	const struct fact_change *changes, size_t n, size_t crowd)
 {
 	struct fact_list own_old = own_facts(old), own_new = own_facts(new);
 	struct talent_todo todo = { .changes = changes, .n = n };
 	bool was, is, more = wanted(own_old);
 
-	if (!own_old.n && !own_new.n)
+	if (!own_old.n && !own_new.n && old.n <= crowd && new.n <= crowd)
 		return todo;
 	for (size_t i = 0; i < n && more; i++)
 		more = changes[i].weight > 0;
-	was = suspect(own_old);
-	is = suspect(own_new);
+	was = old.n > crowd || suspect(own_old);
+	is = new.n > crowd || suspect(own_new);
 	todo.what = (wanted(own_old) || wanted(own_new) ? TALENTS_ROW : 0) |
 		    (is && !was ? TALENTS_MARK : 0) | (was && !is ? TALENTS_UNMARK : 0) |
 		    (more ? TALENTS_MORE : 0);

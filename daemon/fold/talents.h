@@ -53,9 +53,12 @@ struct talent_todo {
 #define TALENTS_MARK 2u	  /* its mark comes */
 #define TALENTS_UNMARK 4u /* its mark goes */
 #define TALENTS_MORE 8u	  /* it had a row, and records came only */
-/* A person's facts go from old to new by the changes. Writes nothing. */
-struct talent_todo talents_look(
-	struct fact_list old, struct fact_list new, const struct fact_change *changes, size_t n);
+/* A person's facts go from old to new by the changes. Writes nothing. More facts than `crowd` are
+ * worth a look: there may be as many records. */
+struct talent_todo talents_look(struct fact_list old, struct fact_list new,
+	const struct fact_change *changes, size_t n, size_t crowd);
+/* How many records one person may have by the rules. */
+size_t talents_crowd(const struct talents *ts);
 /* Does it. `scratch` is used. 0 or an error. A record that cannot be read is left out of the row:
  * its ledger says where it is damaged. */
 MUST_CHECK int talents_person(struct talents *ts, const uint8_t pid[PID_BYTES],

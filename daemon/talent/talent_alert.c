@@ -210,6 +210,14 @@ static bool suspect_pair(const struct talent_trace *a, const struct talent_trace
 		       b->body[7] & 1u << ALERT_REVOKED);
 }
 
+size_t talent_alert_crowd(const struct talent_rules *t)
+{
+	for (const struct talent_alert *a = t->alerts; a; a = a->next)
+		if (a->kind == ALERT_RECORDS)
+			return (size_t)a->most;
+	return SIZE_MAX;
+}
+
 bool talent_traces_suspect(const struct talent_trace *traces, size_t n)
 {
 	if (n > LOOK_AT_ALL)

@@ -3,6 +3,7 @@
  * Two steps, so that nobody's records are read in vain. Of a record that an alert may look at, the
  * fold keeps a trace of 12 bytes beside the person's facts; talent_traces_suspect() says from a
  * person's traces alone whether its records are worth a look: never no when there is an alert.
+ * More records than the rule RECORDS allows are worth one, too.
  * talent_alerts_person() looks, exactly. */
 #ifndef TALENT_TALENT_ALERT_H
 #define TALENT_TALENT_ALERT_H
@@ -17,15 +18,16 @@ enum talent_alert_kind {
 	ALERT_PAYEES,
 	ALERT_REVOKED,
 	ALERT_AGE,
-	ALERT_JUMP,  /* of a district's figures */
-	ALERT_READS, /* of the access log; one rule at most */
+	ALERT_JUMP,    /* of a district's figures */
+	ALERT_READS,   /* of the access log; one rule at most */
+	ALERT_RECORDS, /* of a person, whatever they say; one rule at most */
 	ALERT_KINDS
 };
 
 struct talent_alert {
 	const char *id, *zh, *en;
 	enum talent_alert_kind kind;
-	const struct reg *reg;	  /* NULL: AGE, JUMP, READS */
+	const struct reg *reg;	  /* NULL: AGE, JUMP, READS, RECORDS */
 	const struct expr *where; /* or NULL */
 	int64_t least, most, percent, months, hours_per_day, hour, day;
 	const char *form, *measure;
@@ -65,6 +67,9 @@ MUST_CHECK int talent_alerts_person(const struct talent_rules *t,
 /* Of those only what concerns the last record (there is one), a claim (register `subsidy`). */
 MUST_CHECK int talent_alerts_claim(const struct talent_rules *t,
 	const struct talent_record *records, size_t n, talent_alert_found found, void *arg);
+
+/* How many records one person may have (the rule RECORDS); SIZE_MAX: there is none. */
+size_t talent_alert_crowd(const struct talent_rules *t);
 
 /* The age that a record says its person had: INT_MIN when it says none. */
 int talent_alert_age(const struct talent_alert *a, const struct talent_record *r);

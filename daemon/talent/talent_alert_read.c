@@ -6,7 +6,7 @@
 #include "daemon/talent/talent_alert.h"
 
 static const char *const kind_names[ALERT_KINDS] = { "certificate", "paid_again", "paid_below",
-	"overlap", "payees", "revoked", "age", "jump", "reads" };
+	"overlap", "payees", "revoked", "age", "jump", "reads", "records" };
 
 static const struct key alert_keys[] = {
 	{ "kind", KEY_TEXT, true },
@@ -40,6 +40,7 @@ static const struct need {
 	[ALERT_AGE] = { NULL, { "least", "most", "date" } },
 	[ALERT_JUMP] = { NULL, { "form", "measure", "percent", "months" } },
 	[ALERT_READS] = { NULL, { "hour", "day" } },
+	[ALERT_RECORDS] = { NULL, { "most" } },
 };
 
 static int64_t number_read(struct loader *l, const struct node *section, const char *name)
@@ -121,7 +122,8 @@ void talent_alert_read(struct loader *l, struct talent_rules *t, const struct no
 	for (; *at; at = (const struct talent_alert **)&(*at)->next)
 		if (strcmp(a->id, (*at)->id) == 0)
 			form_refuse(l, section->line, "stands twice", section->text);
-		else if (a->kind == ALERT_READS && (*at)->kind == ALERT_READS)
+		else if (a->kind == (*at)->kind &&
+			 (a->kind == ALERT_READS || a->kind == ALERT_RECORDS))
 			form_refuse(l, section->line, "there is one rule of this kind already",
 				section->text);
 	*at = a;

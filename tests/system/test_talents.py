@@ -17,7 +17,7 @@ import data  # noqa: F401  (the generator's folder becomes importable)
 import made_up
 from cluster import SANITIZED
 from judge import REGISTERS
-from madeup import as_user, open_doors, with_groups
+from madeup import as_user, load, open_doors, resident, with_groups
 from oracle_history import SurveyHistory, World
 from oracle_talents import DIGITS, PARTS, TalentOracle, facets, fits, iso, shown, speaks, spelled
 
@@ -237,6 +237,40 @@ def test_talents(seed, cluster):
     cluster.city.stop()
     cluster.city.start()
     same_talents(cluster.city, oracle, history)
+
+
+FULL_TIME = ("enrolment_no,class_no,name,doc_type,doc_number,type,channel,institution,status_group,enrolled_on,ended_on,hours_offline,"
+             "result")
+
+
+def full_time(key, order, day, hours=8):
+    return (f"F{key},C{key},甲{order},111,{resident('19030105', order)},upgrade,individual,91310101MA1T000136,employed,{day},{day},{hours},"
+            "completed")
+
+
+def test_one_number_for_many(cluster):
+    """A number that clerks give for whoever they do not know: an alert, and all others are found beside it and behind it."""
+    cluster.build(("310101", "310115")).start()
+    days = [datetime.date(2019, 1, 1) + datetime.timedelta(days=k) for k in range(300)]
+    crowd, at_most, over, aged = 20_000 if SANITIZED else 80_000, 1000, 1001, 257
+    one, two = (cluster.districts[d] for d in ("310101", "310115"))
+    load(one, "training", FULL_TIME, *(full_time(k, 1, days[k % 300], 1) for k in range(crowd)))
+    load(two, "training", FULL_TIME, *(full_time(k, 2, days[k % 300], 1) for k in range(at_most)),
+         *(full_time(k + at_most, 3, days[k % 300], 1) for k in range(over)),
+         # many traces, and behind them the one that matters
+         *(full_time(k + 5000, 4, days[k]) for k in range(aged)), full_time(6000, 4, "2024-06-01"))
+    cluster.wait_folded(120)
+    for rule in (None, "A10", "A07"):
+        lines = table(cluster.city, "/v1/alerts", limit=1000, **({"rule": rule} if rule else {}))
+        crowds = {(r["origin"], r["note"]) for r in lines if r["rule"] == "A10"}
+        ages = [(r["origin"], r["key"], r["note"]) for r in lines if r["rule"] == "A07"]
+        assert crowds == ({("310101", str(crowd)), ("310115", str(over))} if rule != "A07" else set()), crowds
+        assert ages == ([("310115", "F6000", "121")] if rule != "A10" else []), ages
+    one.ctl("retract", "training", "F0", "--reason", "x")
+    two.ctl("retract", "training", f"F{at_most}", "--reason", "x")
+    cluster.wait_folded(120)
+    assert [r["note"] for r in table(cluster.city, "/v1/alerts", rule="A10")] == [str(crowd - 1)]
+    cluster.city.ctl("recount")
 
 
 def test_words_and_refusals(cluster):
