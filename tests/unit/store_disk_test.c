@@ -100,16 +100,19 @@ static uint64_t count(struct store *s)
 
 static char dir[64];
 
+#define WRITES 8
+
 /* In a process of its own: writes, and leaves in *told how many writes were told to stand. The n-th
- * call after the third write fails. Ends with 0, or as the store ends it. */
-static void child(long nth, int with, uint64_t *told)
+ * call of write `at` and after it fails. Ends with 0, or as the store ends it; after the last write
+ * without closing, so that the next start takes what the journal holds. */
+static void child(int at, long nth, int with, uint64_t *told)
 {
 	struct store *s;
 
 	log_set_level(LOG_LEVEL_ERROR - 1);
 	s = open_at(dir);
-	for (int i = 0; i < 8; i++) {
-		if (i == 3)
+	for (int i = 0; i < WRITES; i++) {
+		if (i == at)
 			arm(nth, nth, with);
 		if (store_write(s, put_some, told, 0) == 0)
 			++*told;
@@ -117,7 +120,8 @@ static void child(long nth, int with, uint64_t *told)
 			_exit(4);
 	}
 	arm(0, 0, 0);
-	store_close(s);
+	if (at < WRITES - 1)
+		store_close(s);
 	_exit(*told < 3 ? 5 : 0);
 }
 
@@ -129,7 +133,7 @@ static void each_call_fails_once(void **state)
 	unsigned unknown = 0, known = 0;
 
 	(void)state;
-	for (int i = 0; i < 40; i++) {
+	for (int i = 0; i < 80; i++) {
 		struct store *s;
 		uint64_t stands;
 		int status;
@@ -137,7 +141,7 @@ static void each_call_fails_once(void **state)
 		snprintf(dir, sizeof dir, "%s", new_dir());
 		*told = 0;
 		if (fork() == 0)
-			child(i / 2 + 1, errors[i % 2], told);
+			child(i < 40 ? 3 : WRITES - 1, i % 40 / 2 + 1, errors[i % 2], told);
 		wait(&status);
 		assert_true(WIFEXITED(status));
 		s = open_at(dir);

@@ -322,7 +322,7 @@ static void what_was_told_outlives_any_cut(void **state)
 	(void)state;
 	for (size_t i = 0; i < commits.n_ops; i++)
 		turns += commits.ops[i].kind == SYNC && commits.ops[i].file == DATA;
-	assert_true(turns > COMMITS / 5); /* checkpoints */
+	assert_true(turns >= 3); /* checkpoints: of large commits, and of many pages */
 	random_hold(5);
 	for (size_t end = 0; end <= commits.n_ops; end++) {
 		uint64_t told = make_image(&commits, end, true);
